@@ -1,0 +1,1 @@
+"""The built front end: `dist/` beside this file, made from `frontend/` by `make venv`."""
