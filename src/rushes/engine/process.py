@@ -25,6 +25,7 @@ from rushes.engine.outcome import (
     LimitExceeded,
     raise_for_outcome,
 )
+from rushes.engine.progress import Progress, ProgressParser
 from rushes.engine.scratch import folder_bytes, scratch_folder, sweep_scratch
 
 __all__ = [
@@ -47,20 +48,6 @@ __all__ = [
     "start",
     "sweep_scratch",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """One report of `-progress`. Counts are those of the first video output; None where ffmpeg says N/A."""
-
-    frame: int
-    fps: float
-    out_time_us: int | None
-    speed: float | None  # of real time
-    total_size: int | None  # bytes
-    dup_frames: int
-    drop_frames: int
-    is_last: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +145,7 @@ class FfmpegRun:
             self._over.set()
 
     def _pump(self, child: Child) -> Finished:
-        progress = _ProgressParser()
+        progress = ProgressParser()
         stdout, stderr = LineSplitter(), LineSplitter()
         output = _OutputWatch(self._scratch, self._limits.output_bytes)
         while not child.finished:
@@ -179,7 +166,7 @@ class FfmpegRun:
             warning_lines=self._stderr.warning_lines,
         )
 
-    def _report(self, parser: "_ProgressParser", lines: list[str]) -> None:
+    def _report(self, parser: ProgressParser, lines: list[str]) -> None:
         for line in lines:
             report = parser.feed(line)
             if report is not None and self._on_progress is not None:
@@ -216,8 +203,9 @@ def run_tool(
 ) -> ToolResult:
     """Run a short tool (ffprobe, `-version`) to its end and return what it wrote.
 
-    A status other than 0, or a crash, is for the caller to judge. Raises LimitExceeded past its time or when stdout is longer than `output_limit_bytes`, FfmpegInterrupted when a
-    signal from elsewhere ended it, CannotRun when it is not there or not for this machine.
+    A status other than 0, or a crash, is for the caller to judge. Raises LimitExceeded past its time or when stdout is
+    longer than `output_limit_bytes`, FfmpegInterrupted when a signal from elsewhere ended it, CannotRun when it is not
+    there or not for this machine.
     """
     limits = Limits(wall_s=wall_limit_s, cpu_s=wall_limit_s * 4, output_bytes=output_limit_bytes, nice=nice)
     blocks: list[bytes] = []
@@ -293,38 +281,3 @@ class _OutputWatch:
         written = folder_bytes(self._scratch) - self._bytes_before
         if written > self._output_bytes:
             child.stop(LimitExceeded("output", self._output_bytes, written))
-
-
-class _ProgressParser:
-    """Collects `key=value` lines until `progress=`, which ends a report."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, str] = {}
-
-    def feed(self, line: str) -> Progress | None:
-        key, _, value = line.partition("=")
-        if key != "progress":
-            self._values[key] = value.strip()
-            return None
-        report = Progress(
-            frame=int(self._number("frame") or 0),
-            fps=self._number("fps") or 0.0,
-            out_time_us=self._whole("out_time_us"),
-            speed=self._number("speed"),
-            total_size=self._whole("total_size"),
-            dup_frames=self._whole("dup_frames") or 0,
-            drop_frames=self._whole("drop_frames") or 0,
-            is_last=value.strip() == "end",
-        )
-        self._values.clear()
-        return report
-
-    def _number(self, key: str) -> float | None:
-        try:
-            return float(self._values[key].removesuffix("x"))
-        except (KeyError, ValueError):  # "N/A" before the first frame
-            return None
-
-    def _whole(self, key: str) -> int | None:
-        number = self._number(key)
-        return None if number is None else int(number)
