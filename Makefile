@@ -71,7 +71,7 @@ lint: venv
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
-	@PYTHONPATH=src $(VENV)/bin/lint-imports
+	@PYTHONPATH=src $(VENV)/bin/lint-imports --no-logo
 
 format: venv
 	@$(PYTHON) -m ruff check --fix

@@ -21,11 +21,17 @@ try:
 except ImportError:
     print("bare", version)
 else:
-    print("ok", sys.executable)
+    # Not the one of a virtual environment that happens to be active: it may be the one to be made anew.
+    print("ok", sys._base_executable)
 '
 
+if [ -n "${PYTHON:-}" ]; then
+    set -- "$PYTHON"
+else
+    set -- python3 python3.14 python3.13 python3.12 python3.11
+fi
 first_problem=""
-for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+for candidate in "$@"; do
     # A name on PATH may still not run: a pyenv shim of a version that is not selected.
     found=$("$candidate" -c "$examine" 2>/dev/null) || continue
     case $found in
@@ -38,4 +44,4 @@ for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11};
     esac
     first_problem=${first_problem:-$problem}
 done
-fail "${first_problem:-no working ${PYTHON:-python3} found; Rushes needs Python 3.11 or newer (Debian: apt-get install python3 python3-venv)}"
+fail "${first_problem:-no working $1 found; Rushes needs Python 3.11 or newer (Debian: apt-get install python3 python3-venv)}"

@@ -84,6 +84,8 @@ def show(findings: list[Finding], console: "Console") -> None:
     from rich.table import Table
 
     table = Table(show_header=False, box=None, pad_edge=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")  # a path is of no use with an ellipsis in it
     for finding in findings:
         mark = "[green]ok[/]" if finding.healthy else "[bold red]no[/]"
         table.add_row(mark, f"[bold]{finding.name}[/]", finding.detail)
