@@ -33,7 +33,7 @@ help:
 
 venv: $(STAMPS)/runtime $(STAMPS)/dev $(WEB_DIST)/versions.json
 
-$(STAMPS)/venv: scripts/make-venv.sh scripts/find-python.sh
+$(STAMPS)/venv:
 	@scripts/make-venv.sh $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
@@ -46,8 +46,8 @@ $(STAMPS)/dev: $(STAMPS)/runtime requirements/dev.txt
 	@scripts/install-packages.sh $(VENV) requirements/dev.txt
 	@touch $@
 
-frontend/node_modules/.installed: $(STAMPS)/venv requirements/node.txt frontend/package.json \
-		frontend/package-lock.json frontend/.npmrc scripts/npm.sh
+frontend/node_modules/.installed: requirements/node.txt frontend/package.json frontend/package-lock.json \
+		frontend/.npmrc | $(STAMPS)/venv
 	@scripts/npm.sh $(VENV) ci
 	@touch $@
 
