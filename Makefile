@@ -32,6 +32,7 @@ help:
 	@echo "make lock   pin the newest packages that requirements/*.in and frontend/package.json allow"
 
 venv: $(STAMPS)/runtime $(STAMPS)/dev $(WEB_DIST)/versions.json
+	@: # says nothing when nothing is to be done
 
 $(STAMPS)/venv:
 	@scripts/make-venv.sh $(VENV)
