@@ -25,7 +25,8 @@ def make_demo_clip(output: Path) -> None:
             [
                 *(str(tools.ffmpeg.path), "-hide_banner", "-nostdin", "-v", "error", "-y"),
                 *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound),
-                *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+                # A keyframe every 2 s, as phones do it: without, copying the source as the top rung has long segments.
+                *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", str(2 * RATE)),
                 *("-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart", str(unfinished)),
             ],
             check=True,
