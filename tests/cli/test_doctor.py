@@ -16,7 +16,7 @@ from rushes.engine.binaries import toolchain
 def rushes(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "rushes", *arguments],
-        env={**os.environ, "COLUMNS": "200", **environment},
+        env={**os.environ, "COLUMNS": "300", **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -54,10 +54,12 @@ def test_a_program_that_does_not_run_gets_status_1_and_the_reason(program: str, 
     )
 
 
-def test_a_scratch_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    ended = rushes("doctor", TEMP_VIDEOS_DIR=str(tmp_path / "gone"))
+def test_a_scratch_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = rushes("doctor", TEMP_VIDEOS_DIR=str(tmp_path / "file" / "scratch"))
     assert ended.returncode == 1
-    assert str(tmp_path / "gone") in ended.stdout
+    assert str(tmp_path / "file" / "scratch") in ended.stdout
+    assert "set TEMP_VIDEOS_DIR" in ended.stdout
     assert "Traceback" not in ended.stderr
 
 

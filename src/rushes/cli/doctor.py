@@ -17,7 +17,8 @@ import click
 
 from rushes.engine import EngineError
 from rushes.engine.binaries import Toolchain, toolchain
-from rushes.engine.process import run_tool
+from rushes.engine.process import run_tool, scratch_folder
+from rushes.engine.slots import usable_cores
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,13 +83,16 @@ def examine() -> list[Finding]:
 def show(findings: list[Finding], console: "Console") -> None:
     """Print a table for people, what to mend beneath it."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(show_header=False, box=None, pad_edge=False)
     for _ in range(3):
         table.add_column(overflow="fold")  # a path is of no use with an ellipsis in it
     for finding in findings:
         mark = "[green]ok[/]" if finding.healthy else "[bold red]no[/]"
-        table.add_row(mark, f"[bold]{finding.name}[/]", finding.detail)
+        table.add_row(
+            mark, f"[bold]{finding.name}[/]", Text(finding.detail)
+        )  # a path may have brackets in it
     console.print(table)
     for finding in findings:
         if finding.mend:
@@ -100,25 +104,16 @@ def encode_half_a_second(tools: Toolchain) -> str:
 
     Raises BinaryUnusable or another EngineError when either program fails.
     """
-    with tempfile.TemporaryDirectory(prefix="rushes-doctor-", dir=scratch_folder()) as folder:
-        output = Path(folder) / "test.mp4"
+    with scratch_folder(scratch_root()) as folder:
+        output = folder / "test.mp4"
         made = run_tool(
             [
                 *(str(tools.ffmpeg.path), "-hide_banner", "-nostdin", "-v", "error"),
                 *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30"),
                 *("-f", "lavfi", "-i", "sine=sample_rate=48000"),
                 *("-frames:v", str(TEST_FRAMES), "-t", "0.5"),
-                *(
-                    "-c:v",
-                    "libx264",
-                    "-preset",
-                    "veryfast",
-                    "-pix_fmt",
-                    "yuv420p",
-                    "-c:a",
-                    "aac",
-                    str(output),
-                ),
+                *("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"),
+                *("-c:a", "aac", str(output)),
             ],
             wall_limit_s=TEST_ENCODE_WALL_LIMIT_S,
         )
@@ -139,8 +134,8 @@ def encode_half_a_second(tools: Toolchain) -> str:
     return f"{TEST_FRAMES} frames of H.264 with AAC, encoded and counted"
 
 
-def scratch_folder() -> Path:
-    """Where temporary files of encodes go: TEMP_VIDEOS_DIR, or the system's folder for them."""
+def scratch_root() -> Path:
+    """Below which folder encodes make their temporary files: TEMP_VIDEOS_DIR, or the system's place for them."""
     return Path(os.environ.get("TEMP_VIDEOS_DIR") or tempfile.gettempdir())
 
 
@@ -162,8 +157,7 @@ def _python() -> Finding:
 
 
 def _cores() -> Finding:
-    usable = len(os.sched_getaffinity(0))
-    return Finding(name="cores", healthy=True, detail=f"{usable} usable of {os.cpu_count()}")
+    return Finding(name="cores", healthy=True, detail=f"{usable_cores()} usable of {os.cpu_count()}")
 
 
 def _programs(tools: Toolchain) -> list[Finding]:
@@ -205,7 +199,7 @@ def _open_files() -> Finding:
 
 
 def _scratch() -> Finding:
-    folder = scratch_folder()
+    folder = scratch_root()
     try:
         free_bytes = shutil.disk_usage(folder).free
     except OSError as error:
