@@ -7,7 +7,7 @@ The words are ffmpeg's: stream, packet, pts, time_base, disposition.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -56,6 +56,7 @@ class VideoStream(Stream):
     colour: Colour = field(default_factory=Colour)
     hdr: Hdr = "sdr"
     parameter_sets: int | None = None  # SPS count in the extradata (H.264); None where unknown
+    delay_frames: int = 0  # frames that the decoder holds back to put them in order: ffprobe's has_b_frames
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -104,6 +105,8 @@ class PacketIndex:
     last_duration: int  # ticks: how long the packet presented last is shown, estimated where the container is silent
     discarded: int = 0  # packets an edit list hides
     corrupt: int = 0
+    empty: int = 0  # packets of no bytes, kept in time: a frame that an AVI dropped
+    untimed: int = 0  # packets without a pts, which was drawn from their dts (AVI, raw streams)
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -125,13 +128,17 @@ class Source:
     @property
     def video(self) -> VideoStream | None:
         """The picture that is planned: the default one with the most pixels; never an attached picture."""
-        candidates = [s for s in self.streams if isinstance(s, VideoStream) and s.index in self.packets]
-        return max(
-            candidates,
-            key=lambda s: ("default" in s.dispositions, s.width * s.height, -s.index),
-            default=None,
-        )
+        return best_video(s for s in self.streams if isinstance(s, VideoStream) and s.index in self.packets)
 
     @property
     def audio(self) -> tuple[AudioStream, ...]:
         return tuple(s for s in self.streams if isinstance(s, AudioStream) and s.index in self.packets)
+
+
+def best_video(candidates: Iterable[VideoStream]) -> VideoStream | None:
+    """Of several pictures the one that is played: a default one before others, then the most pixels, then the first."""
+    return max(
+        candidates,
+        key=lambda s: ("default" in s.dispositions, s.width * s.height, -s.index),
+        default=None,
+    )

@@ -1,0 +1,266 @@
+"""probe: a file to a `Source`, by ffprobe: once for its streams, once for its packets, once for H.264 headers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from rushes.engine import EngineError
+from rushes.engine.binaries import Toolchain
+from rushes.engine.extradata import bytes_of_dump, h264_headers
+from rushes.engine.index import PACKET_ENTRIES, read_index, with_first_pts
+from rushes.engine.limits import MAX_PIXELS
+from rushes.engine.process import FfmpegFailed, LimitExceeded, input_guards, iter_tool_lines, run_tool
+from rushes.engine.source import PacketIndex, Source, Stream, VideoStream, best_video
+from rushes.engine.streams import parse_streams
+
+MAX_DURATION_S = 13 * 3600  # 12 h are promised; the rest is for clocks and cards that run over
+
+# Formats whose time stamps may jump (a recording that was paused, two that were joined): their span says nothing before
+# they are remuxed.
+JUMPING_FORMATS = frozenset({"mpegts", "mpeg"})
+
+_STREAMS_WALL_LIMIT_S = 60.0  # a cold disk and a file whose headers are at its end
+_INDEX_WALL_LIMIT_S = 1800.0  # every byte may be read once
+_INDEX_BYTES = 400 << 20  # 45 bytes a packet: 13 h of 120 fps and two sound tracks; a packet bomb ends here
+_EDGE_BYTES = 1 << 20  # what of the file's beginning and end goes into its key
+_PICTURE_SIZE = re.compile(r"Picture size (\d+)x(\d+) exceeds")
+_PLAYLIST = re.compile(rb"\s*(?:\xef\xbb\xbf)?(?:#EXTM3U|ffconcat |v=0\r?\no=|(?:<\?xml[^>]*>\s*)?<(?:MPD|AssetMap)\b)")
+
+
+class ProbeError(EngineError):
+    """Base of what is wrong with a source; trying again won't mend it. The messages are for uploaders."""
+
+
+class NotMedia(ProbeError):
+    """The file can't be read, or is neither video nor sound."""
+
+
+class PlaylistRefused(NotMedia):
+    """The file only names other files; following it would read what the uploader may not."""
+
+
+class NothingToPlay(ProbeError):
+    """A media file without a single packet of video or audio."""
+
+
+class TooLong(ProbeError):
+    """Longer than the limit, or with more packets than any video of that length has."""
+
+
+class TooManyPixels(ProbeError):
+    """A picture larger than the limit."""
+
+
+def probe(
+    path: Path,
+    toolchain: Toolchain,
+    *,
+    max_duration_s: float = MAX_DURATION_S,
+    max_pixels: int = MAX_PIXELS,
+) -> Source:
+    """Describe the local file `path`; every packet is read, which takes 0.5 ms a second of video.
+
+    Raises NotMedia, PlaylistRefused, NothingToPlay, TooLong or TooManyPixels, whose messages an uploader understands.
+    """
+    path = path.absolute()
+    size_bytes = _check_file(path)
+    command = (str(toolchain.ffprobe.path), "-v", "error", *input_guards(max_pixels))
+    document = _describe(command, path)
+    streams = parse_streams(document.get("streams", []))
+    _check_pixels(streams, max_pixels)
+    packets, warnings = _index(command, path, streams, max_duration_s)
+    packets = _of_planned(streams, packets)
+    if not packets:
+        raise NothingToPlay(f"{path.name} holds neither pictures nor sound that can be played")
+    formats = frozenset(document["format"]["format_name"].split(","))
+    if not formats & JUMPING_FORMATS:
+        check_duration(path.name, streams, packets, max_duration_s)
+    streams = with_first_pts(_with_headers(command, path, streams), packets)
+    claimed = document["format"].get("duration")
+    return Source(
+        path=path,
+        key=source_key(path, size_bytes, packets),
+        size_bytes=size_bytes,
+        formats=formats,
+        duration_s=None if claimed is None else Fraction(claimed),
+        streams=streams,
+        packets=packets,
+        warnings=(*warnings, *_damage(document, packets)),
+    )
+
+
+def check_duration(
+    name: str, streams: Iterable[Stream], packets: Mapping[int, PacketIndex], max_duration_s: float
+) -> None:
+    """Raise TooLong when the packets of one stream span more than `max_duration_s`."""
+    for stream in streams:
+        if stream.index in packets:
+            index = packets[stream.index]
+            span_s = (max(index.pts) - min(index.pts) + index.last_duration) * stream.time_base
+            if span_s > max_duration_s:
+                raise TooLong(
+                    f"{name} is {float(span_s / 3600):.1f} hours long; "
+                    f"at most {max_duration_s / 3600:g} hours can be played"
+                )
+
+
+def source_key(path: Path, size_bytes: int, packets: Mapping[int, PacketIndex]) -> str:
+    """32 hex digits that name the content: the same bytes have the same key wherever they lie.
+
+    From the size, the packet index, and the first and last MiB: never from the whole file, which may have 100 GB.
+    """
+    digest = hashlib.sha256(f"{size_bytes}\n".encode())
+    for stream_index, index in sorted(packets.items()):
+        digest.update(f"{stream_index} {len(index)}\n".encode())
+        for column in (index.pts, index.dts, index.size_bytes, index.keyframes):
+            digest.update(_little_endian(column))
+    with path.open("rb") as file:
+        digest.update(file.read(_EDGE_BYTES))
+        file.seek(max(0, size_bytes - _EDGE_BYTES))
+        digest.update(file.read(_EDGE_BYTES))
+    return digest.hexdigest()[:32]
+
+
+def _little_endian(column: array[int]) -> array[int]:
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return column
+
+
+def _check_file(path: Path) -> int:
+    """Size in bytes of a file that is worth showing to ffprobe."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+            size_bytes = file.seek(0, 2)
+    except OSError as error:
+        raise NotMedia(f"{path.name} can't be read: {error.strerror}") from error
+    if not size_bytes:
+        raise NotMedia(f"{path.name} is empty")
+    if _PLAYLIST.match(head):
+        raise PlaylistRefused(f"{path.name} is a playlist, not a video; upload the video that it names")
+    return size_bytes
+
+
+def _describe(command: tuple[str, ...], path: Path) -> dict[str, Any]:
+    """ffprobe's JSON of streams and format."""
+    result = run_tool(
+        [*command, "-show_streams", "-show_format", "-of", "json", str(path)], wall_limit_s=_STREAMS_WALL_LIMIT_S
+    )
+    if size := _PICTURE_SIZE.search(result.stderr):
+        raise _too_many_pixels(int(size[1]), int(size[2]))
+    if result.returncode == 0:
+        document: dict[str, Any] = json.loads(result.stdout)
+        return document
+    if "moov atom not found" in result.stderr and _is_mp4(path):
+        raise NotMedia(
+            f"{path.name} is an incomplete MP4: its index, which cameras write last, is missing; upload the whole file"
+        )
+    if "not on whitelist" in result.stderr:
+        raise PlaylistRefused(f"{path.name} is a playlist or a text, not a video")
+    raise NotMedia(f"{path.name} is not a video or sound file that Rushes can read")
+
+
+def _is_mp4(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8)[4:] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
+def _check_pixels(streams: Iterable[Stream], max_pixels: int) -> None:
+    for stream in streams:
+        if isinstance(stream, VideoStream) and stream.width * stream.height > max_pixels:
+            raise _too_many_pixels(stream.width, stream.height, max_pixels)
+
+
+def _too_many_pixels(width: int, height: int, max_pixels: int = MAX_PIXELS) -> TooManyPixels:
+    return TooManyPixels(
+        f"its pictures are {width}x{height}, {width * height / 1e6:.0f} megapixels; "
+        f"at most {max_pixels / 1e6:.0f} can be played"
+    )
+
+
+def _index(
+    command: tuple[str, ...], path: Path, streams: Iterable[Stream], max_duration_s: float
+) -> tuple[dict[int, PacketIndex], tuple[str, ...]]:
+    """The packet index, and a warning where ffprobe gave up before the end."""
+    lines = iter_tool_lines(
+        [*command, *PACKET_ENTRIES, str(path)],
+        wall_limit_s=_INDEX_WALL_LIMIT_S,
+        output_limit_bytes=_INDEX_BYTES,
+    )
+    gave_up: list[str] = []
+
+    def until_it_gives_up() -> Iterable[str]:
+        try:
+            yield from lines
+        except FfmpegFailed:  # what it read until then is there, and worth playing
+            gave_up.append("the file is damaged: it can't be read to its end")
+
+    try:
+        return read_index(until_it_gives_up(), streams), tuple(gave_up)
+    except LimitExceeded as error:
+        if error.limit != "output":
+            raise
+        raise TooLong(
+            f"{path.name} has more packets than {max_duration_s / 3600:g} hours of video can have"
+        ) from error
+
+
+def _of_planned(streams: Iterable[Stream], packets: Mapping[int, PacketIndex]) -> dict[int, PacketIndex]:
+    """The indexes of what is planned: the one video that `Source.video` chooses, and every audio."""
+    streams = tuple(streams)
+    chosen = best_video(s for s in streams if isinstance(s, VideoStream) and s.index in packets)
+    others = {s.index for s in streams if isinstance(s, VideoStream) and s is not chosen}
+    return {number: index for number, index in packets.items() if number not in others}
+
+
+def _with_headers(command: tuple[str, ...], path: Path, streams: Iterable[Stream]) -> tuple[Stream, ...]:
+    """H.264 streams with what their extradata tells. A run of its own: `-show_data` would also dump attached fonts."""
+    streams = tuple(streams)
+    if not any(isinstance(s, VideoStream) and s.codec == "h264" for s in streams):
+        return streams
+    result = run_tool(
+        [*command, "-select_streams", "v", "-show_data", "-show_entries", "stream=index,extradata", "-of", "json",
+         str(path)],
+        wall_limit_s=_STREAMS_WALL_LIMIT_S,
+    )  # fmt: skip
+    dumps = {
+        stream["index"]: stream["extradata"]
+        for stream in (json.loads(result.stdout).get("streams", []) if result.returncode == 0 else [])
+        if "extradata" in stream
+    }
+    return tuple(_with_h264_headers(stream, dumps) for stream in streams)
+
+
+def _with_h264_headers(stream: Stream, dumps: Mapping[int, str]) -> Stream:
+    if not (isinstance(stream, VideoStream) and stream.codec == "h264" and stream.index in dumps):
+        return stream
+    headers = h264_headers(bytes_of_dump(dumps[stream.index]))
+    if headers is None:
+        return stream
+    return replace(stream, codec_string=headers.codec_string, parameter_sets=headers.parameter_sets)
+
+
+def _damage(document: Mapping[str, Any], packets: Mapping[int, PacketIndex]) -> list[str]:
+    """Warnings about what the container promises and the packets don't keep."""
+    warnings = []
+    for stream in document["streams"]:
+        index = packets.get(stream["index"])
+        if index is None:
+            continue
+        there, promised = len(index) + index.discarded, int(stream.get("nb_frames", 0))
+        if stream["codec_type"] == "video" and there < promised:
+            warnings.append(f"the file is incomplete: {there} of {promised} pictures are there")
+        if index.corrupt:
+            warnings.append(f"stream {index.stream_index} is damaged in {index.corrupt} places")
+    return warnings
