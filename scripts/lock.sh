@@ -6,7 +6,7 @@ venv=$1
 
 tool=$(mktemp -d)
 trap 'rm -rf "$tool"' EXIT
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --target "$tool" uv
+"$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --target "$tool" uv
 
 for name in base build node dev; do
     env -u PIP_FIND_LINKS -u UV_FIND_LINKS PYTHONPATH="$tool" "$venv/bin/python" -m uv --no-config pip compile \
