@@ -20,7 +20,7 @@ from typing import NamedTuple
 from rushes.engine import EngineError
 
 _POLL_S = 0.01  # of the one waiter per host and kind that stands at the slots
-_QUEUE_POLL_S = (0.02, 0.06)  # of the others; spread, so that no process always comes second
+_QUEUE_POLL_S = (0.002, 0.1)  # of the others, from the first look to the later ones
 _CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -162,8 +162,10 @@ def _unlock(descriptor: int) -> None:
 
 
 def _wait_for_lock(path: Path, cancel: threading.Event | None) -> int:
+    pause_s, longest_s = _QUEUE_POLL_S
     while (descriptor := _try_lock(path)) is None:
-        _pause(random.uniform(*_QUEUE_POLL_S), cancel)
+        _pause(pause_s * random.uniform(0.5, 1.5), cancel)  # spread, so that no process always comes second
+        pause_s = min(pause_s * 2, longest_s)
     return descriptor
 
 
