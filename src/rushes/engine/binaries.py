@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from rushes.engine import EngineError
-from rushes.engine.process import run_tool
+from rushes.engine.process import CannotRun, run_tool
 
 Origin = Literal["environment", "bundled", "system"]
 CapabilityKind = Literal["encoder", "decoder", "filter", "muxer", "demuxer"]
+
+_ORIGIN_WORDS: dict[Origin, str] = {"environment": "configured", "bundled": "bundled", "system": "system's"}
 
 # A static build answers in milliseconds; a cold page cache on a slow disk may need seconds for its 170 MB.
 VERSION_WALL_LIMIT_S = 30.0
@@ -145,6 +147,8 @@ def _inspect(name: str, path: Path, origin: Origin) -> Binary:
     """Run `path -version` once per process and read what it says."""
     try:
         result = run_tool([str(path), "-version"], wall_limit_s=VERSION_WALL_LIMIT_S)
+    except CannotRun as error:  # it names the path and the mend itself
+        raise BinaryUnusable(f"the {_ORIGIN_WORDS[origin]} {name} does not run here: {error}") from error
     except (EngineError, OSError) as error:
         raise _unusable(name, path, origin, str(error)) from error
     version = re.match(rf"{name} version (\S+)", result.stdout)
@@ -165,7 +169,7 @@ def _unusable(name: str, path: Path, origin: Origin, cause: str) -> BinaryUnusab
     """One line, whatever the cause's own message looks like: it is what a person sees of a failed set-up."""
     cause = " ".join(cause.split()).rstrip(".")
     return BinaryUnusable(
-        f"the {origin} {name} does not run here ({path}): {cause}; "
+        f"the {_ORIGIN_WORDS[origin]} {name} does not run here: {path}: {cause}; "
         f"set {name.upper()}_PATH to an {name} that runs on this machine"
     )
 
