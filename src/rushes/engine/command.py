@@ -1,0 +1,269 @@
+"""Command lines as pure functions of a plan. What follows `ffmpeg_argv`'s own options; every flag has its reason beside it.
+
+A segment's bytes depend on the plan alone: the same chunk bounds, one thread per encoder and filter, and each rung scaled
+from the source by itself, so that a rung made alone (the lead) equals the same rung made in the ladder, byte for byte.
+Output files are named relative to the run's scratch folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil
+
+from .limits import INPUT_GUARDS
+from .plan import AudioTrack, Plan, Rung
+from .settings import AAC_FRAME_SAMPLES
+
+#: Decoding starts this long before a chunk: past it every reference is there, also with open GOPs and dts-only indexes.
+PREROLL_S = Fraction(2)
+#: Where that gave decode errors, further back; None is the beginning of the source.
+PREROLLS_S: tuple[Fraction | None, ...] = (PREROLL_S, Fraction(20), None)
+
+AUDIO_PREROLL_FRAMES = 8  # AAC's psychoacoustics settle in a few frames; dropped from the output
+AUDIO_POSTROLL_FRAMES = 3  # the last kept frame overlaps the next one, and its block type looks one further
+AAC_PRIMING_FRAMES = 1  # ffmpeg's AAC encoder answers one frame late
+
+#: ffmpeg's expression language prints to the log at this level (AV_LOG_WARNING), which every run shows.
+_PRINT_LEVEL = 24
+
+
+def ladder_command(
+    plan: Plan, rungs: Sequence[Rung], chunk: int, source: str, outputs: Sequence[str], preroll_s: Fraction | None
+) -> list[str]:
+    """Decode chunk `chunk` once and encode it for each of `rungs` into the file beside it in `outputs`.
+
+    The times (seconds, source clock) of the first decoded frame and of every keyframe are printed on stderr as
+    `[Eval @ 0x...] [warning] 8.333333`.
+    """
+    grid = plan.grid
+    if grid is None or not rungs or len(rungs) != len(outputs):
+        raise ValueError("A ladder needs a grid, and an output for each rung.")
+    first, end = (ticks // grid.ticks_per_frame for ticks in rungs[0].timeline.chunk_ticks(chunk))
+    run_up = first if preroll_s is None else min(first, ceil(preroll_s * grid.rate))
+    from_frame = first - run_up
+    arguments = [
+        *_seek(plan, from_frame / grid.rate if preroll_s is not None else None),
+        *("-reinit_filter", "0"),  # a picture that changes size must not start the frame count anew; scale adapts
+        *INPUT_GUARDS,
+        *("-threads", "1"),  # decoder: parallelism belongs between chunks (25-35 % sooner), and damage decodes alike
+        *("-i", source),
+        *("-filter_threads", "1"),
+        *("-filter_complex_threads", "1"),  # same bytes whatever the machine
+        *("-filter_complex", _video_graph(plan, rungs, from_frame, first, end)),
+    ]
+    for number, (rung, output) in enumerate(zip(rungs, outputs, strict=True)):
+        arguments += ["-map", f"[v{number}]", *_x264(plan, rung, chunk), *_fragmented_mp4(), output]
+    return arguments
+
+
+def copy_command(plan: Plan, rung: Rung, chunk: int, source: str, output: str) -> list[str]:
+    """Copy the packets of one chunk of a copied rung, a fragment per group of pictures."""
+    if rung.copy_chunk_packets is None:
+        raise ValueError(f"{rung.name} is not a copy.")
+    start, _ = rung.timeline.chunk_ticks(chunk)
+    packets = rung.copy_chunk_packets[chunk + 1] - rung.copy_chunk_packets[chunk]
+    tick = Fraction(1, rung.timeline.timescale)
+    return [
+        *_exact_copy_from(plan.origin_s + start * tick - tick / 2),
+        *INPUT_GUARDS,
+        *("-i", source),
+        *("-map", f"0:{rung.stream_index}"),
+        *("-c", "copy"),
+        *("-copypriorss", "0"),  # packets before the keyframe that we asked for belong to the chunk before
+        *("-frames:v", str(packets)),  # exactly the chunk's; a time limit would round
+        *("-video_track_timescale", str(rung.timeline.timescale)),  # the source's own ticks: nothing is rounded
+        *("-output_ts_offset", _seconds(-plan.origin_s)),  # tfdt counts from the beginning of the time line
+        *_fragmented_mp4(),
+        output,
+    ]
+
+
+def audio_command(plan: Plan, track: AudioTrack, chunk: int, source: str, output: str) -> list[str]:
+    """Encode one chunk of a track, with frames before and after that are dropped from the output (`audio_window`)."""
+    first, frames = audio_window(track, chunk)
+    start, samples = first * AAC_FRAME_SAMPLES, frames * AAC_FRAME_SAMPLES
+    rate = track.sample_rate_hz
+    begin_s = Fraction(start, rate) - PREROLL_S
+    graph = ",".join(
+        (
+            f"asettb=1/{track.source_rate_hz}",  # whole samples
+            f"asetpts=PTS-({round(plan.origin_s * track.source_rate_hz)})",  # the time line begins at the picture's
+            # Gaps become silence and overlaps are cut, from the window's first sample on; never stretched.
+            f"aresample={rate}:async=1:first_pts={start}",
+            f"aformat=sample_fmts=fltp:channel_layouts={'mono' if track.channels == 1 else 'stereo'}",
+            "apad",  # silence without end where the source ends early ...
+            f"atrim=end_sample={samples}",  # ... cut to exactly what is promised
+            "asetpts=N/SR/TB",
+        )
+    )
+    return [
+        *_seek(plan, begin_s if begin_s > 0 else None),
+        *INPUT_GUARDS,
+        *("-threads", "1"),  # as for the picture: same bytes anywhere
+        *("-i", source),
+        *("-filter_complex_threads", "1"),
+        *("-filter_complex", f"[0:{track.stream_index}]{graph}[a]"),
+        *("-map", "[a]"),
+        *("-c:a", "aac"),
+        *("-b:a", str(track.bitrate_bps)),
+        *("-threads", "1"),
+        *("-flags:a", "+bitexact"),  # no encoder name in the frames, no code that depends on the CPU
+        *_frame_fragments(),
+        output,
+    ]
+
+
+def audio_copy_command(plan: Plan, track: AudioTrack, chunk: int, source: str, output: str) -> list[str]:
+    """Copy the AAC frames of one chunk of a copied track."""
+    if track.copy_base_pts is None or track.copy_first_frame is None:
+        raise ValueError(f"{track.name} is not a copy.")
+    start, end = track.timeline.chunk_ticks(chunk)
+    base_s = track.copy_base_pts * track.source_time_base
+    first_s = base_s + Fraction(track.copy_first_frame * AAC_FRAME_SAMPLES + start, track.sample_rate_hz)
+    half_a_frame_s = Fraction(AAC_FRAME_SAMPLES, 2 * track.sample_rate_hz)
+    return [
+        *_exact_copy_from(first_s - half_a_frame_s),
+        *INPUT_GUARDS,
+        *("-i", source),
+        *("-map", f"0:{track.stream_index}"),
+        *("-c", "copy"),
+        *("-copypriorss", "0"),  # seeking goes by the picture's keyframes: drop the sound before the one we want
+        *("-frames:a", str((end - start) // AAC_FRAME_SAMPLES)),
+        *_frame_fragments(),
+        output,
+    ]
+
+
+def audio_window(track: AudioTrack, chunk: int) -> tuple[int, int]:
+    """First AAC frame that `audio_command` feeds to the encoder, and how many it feeds.
+
+    The encoder answers with `AAC_PRIMING_FRAMES` more in front; the chunk's own begin at
+    `AAC_PRIMING_FRAMES + chunk_first - first`.
+    """
+    start, end = (ticks // AAC_FRAME_SAMPLES for ticks in track.timeline.chunk_ticks(chunk))
+    first = max(0, start - AUDIO_PREROLL_FRAMES)
+    return first, end + AUDIO_POSTROLL_FRAMES - first
+
+
+def _seek(plan: Plan, time_s: Fraction | None) -> list[str]:
+    """Input options that start decoding at the keyframe at or before `time_s` of the time line; None: at the beginning."""
+    arguments = ["-copyts"]  # the source's own clock; we place frames on the grid ourselves
+    if time_s is not None and time_s > 0:
+        arguments += [
+            *("-seek_timestamp", "1"),  # the time is the clock's, not counted from the container's start_time (P2)
+            "-noaccurate_seek",  # no frame is dropped for its time: the filter graph counts them
+            *("-ss", _seconds(plan.origin_s + time_s)),
+        ]
+    return arguments
+
+
+def _exact_copy_from(time_s: Fraction) -> list[str]:
+    arguments = ["-copyts"]  # tfdt must be absolute
+    if time_s > 0:
+        # Accurate, unlike for decoding: then -copypriorss knows where the copy begins.
+        arguments += ["-seek_timestamp", "1", "-ss", _seconds(time_s)]
+    return arguments
+
+
+def _video_graph(plan: Plan, rungs: Sequence[Rung], from_frame: int, first: int, end: int) -> str:
+    grid = plan.grid
+    assert grid is not None
+    origin_ticks = round(plan.origin_s * grid.timescale)
+    chain = ",".join(
+        (
+            # The times of the first decoded frame and of every keyframe go to the log: decoding must have begun at or
+            # before the chunk (P2), and errors before a later keyframe do not reach the chunk.
+            f"select='if(key+eq(n,0),print(t,{_PRINT_LEVEL}),0);1'",
+            # A tick of which a frame has a whole number: rounding is the same in every chunk.
+            f"settb=1/{grid.timescale}",
+            f"setpts=PTS-({origin_ticks})",
+            # Frames to the grid; its first is where the run-up begins, padded with the first picture if that is late.
+            f"fps={grid.rate}:start_time={_seconds(from_frame / grid.rate)}:round=near",
+            # The plan is a promise: where the source ends early, its last picture stays ...
+            "tpad=stop=-1:stop_mode=clone",
+            # ... and by count, never by time: exactly the chunk's frames.
+            f"trim=start_frame={first - from_frame}:end_frame={end - from_frame}",
+            "setpts=N",  # the encoder starts at 0; the muxer adds the chunk's start
+        )
+    )
+    stream = f"[0:{rungs[0].stream_index}]{chain}"
+    if len(rungs) == 1:
+        return f"{stream},{_scale(rungs[0])}[v0]"
+    names = [f"[s{number}]" for number in range(len(rungs))]
+    scaled = (f"{name}{_scale(rung)}[v{number}]" for number, (name, rung) in enumerate(zip(names, rungs, strict=True)))
+    return f"{stream},split={len(rungs)}{''.join(names)};{';'.join(scaled)}"
+
+
+def _scale(rung: Rung) -> str:
+    # accurate_rnd+bitexact: the same pixels from every SIMD path. Each rung from the source, not from the next larger
+    # (which saves 1 % of the CPU): so the lead rung needs no other rung's scaler to get the same bytes.
+    return (
+        f"scale={rung.width}:{rung.height}:flags=bicubic+accurate_rnd+bitexact,"
+        "setsar=1,"  # the size already holds the source's aspect; rounding to even must not leave a SAR of 1.003
+        "format=yuv420p"  # the one pixel format that every player's decoder takes
+    )
+
+
+def _x264(plan: Plan, rung: Rung, chunk: int) -> list[str]:
+    grid, timeline = plan.grid, rung.timeline
+    assert grid is not None and rung.level_idc is not None
+    segments = timeline.chunk_segments(chunk)
+    gop = (timeline.bounds[segments.start + 1] - timeline.bounds[segments.start]) // grid.ticks_per_frame
+    x264 = ":".join(
+        (
+            f"keyint={gop}",
+            f"min-keyint={gop}",  # fixed GOPs: every segment begins with a keyframe ...
+            "scenecut=0",  # ... and has no other
+            "open-gop=0",  # no picture of a segment needs the segment before
+            "stitchable=1",  # SPS and PPS independent of the CRF, so that one init segment serves all chunks
+        )
+    )
+    return [
+        *("-c:v", "libx264"),
+        *("-preset", str(rung.x264_preset)),
+        *("-profile:v", "high"),
+        *("-level:v", f"{rung.level_idc // 10}.{rung.level_idc % 10}"),  # CODECS is published before the first frame
+        *("-crf", str(rung.crf)),
+        *("-maxrate:v", str(rung.maxrate_bps)),
+        *("-bufsize:v", str(rung.bufsize_bits)),  # the cap that BANDWIDTH promises
+        *("-x264-params", x264),
+        *("-threads", "1"),  # encoder: other counts give other bytes, and chunks are the parallelism
+        *("-flags:v", "+bitexact"),
+        *("-fps_mode:v", "passthrough"),  # the graph has counted the frames: the muxer must not drop or repeat any
+        *("-video_track_timescale", str(timeline.timescale)),
+        # tfdt is absolute in the file as written: no patching, and chunks can be made in any order.
+        *("-output_ts_offset", _seconds(timeline.start_s(segments.start))),
+    ]
+
+
+def _fragmented_mp4() -> list[str]:
+    return [
+        *("-map_metadata", "-1"),  # nothing of the uploader's (location!) leaks into segments
+        *("-map_chapters", "-1"),  # chapters would become a text track of their own
+        *("-fflags", "+bitexact"),  # no muxer version, no creation time
+        # A fragment per keyframe; the moov once the B-frame delay is known (it goes into the edit list, so tfdt
+        # stays exact); offsets relative to the moof, as CMAF wants; decode times as they are, not from 0; no mfra.
+        *("-movflags", "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"),
+        *("-flush_packets", "1"),  # a finished fragment is in the file at once: whoever waits gets it before the next
+        *("-f", "mp4"),
+    ]
+
+
+def _frame_fragments() -> list[str]:
+    return [
+        *("-map_metadata", "-1"),
+        *("-map_chapters", "-1"),
+        *("-fflags", "+bitexact"),
+        # A fragment per AAC frame: segments are put together from frames by number (cmaf.audio_segment), so it does
+        # not matter which times ffmpeg writes, and the edit list for the priming that we drop is left out.
+        *("-movflags", "frag_every_frame+empty_moov+default_base_moof+skip_trailer"),
+        *("-use_editlist", "0"),
+        *("-flush_packets", "1"),
+        *("-f", "mp4"),
+    ]
+
+
+def _seconds(time_s: Fraction) -> str:
+    """Decimal seconds, exact to a nanosecond; ffmpeg itself keeps microseconds."""
+    return f"{float(time_s):.9f}".rstrip("0").rstrip(".") or "0"

@@ -1,0 +1,86 @@
+"""Where finished files go. A store is a tiny contract; the folder is the one that the command line uses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+
+class SegmentStore(Protocol):
+    """Published files by name ("720p/<key>/3.m4s"). What is put there appears whole or not at all, and never changes."""
+
+    def put(self, name: str, path: Path) -> None:
+        """Take over the file at `path` under `name`. The same name may be put twice: the bytes are the same."""
+
+    def exists(self, name: str) -> bool: ...
+
+    def size_bytes(self, name: str) -> int | None:
+        """The file's size; None where it is not there."""
+
+    def read(self, name: str) -> bytes:
+        """The whole file (inits and playlists). Raises FileNotFoundError."""
+
+    def delete(self, name: str) -> None:
+        """Remove the file if it is there."""
+
+
+class FolderStore:
+    """Files below a folder. A file is moved in by rename, so a reader sees it whole or not at all.
+
+    Nothing is fsynced: a record of each chunk holds its files' sizes, and what a power cut took is made again.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, name: str) -> Path:
+        """The file's path. Raises ValueError for a name that is not plainly below the root."""
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or any(part in (".", "..") or "\0" in part for part in parts):
+            raise ValueError(f"{name!r} is not the name of a file below the store's folder")
+        return self.root.joinpath(*parts)
+
+    def put(self, name: str, path: Path) -> None:
+        target = self.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.replace(path, target)
+        except OSError:
+            if not path.exists():
+                raise
+            # Another file system: copy beside the target, then rename.
+            beside = target.with_name(f".{target.name}.{os.getpid()}")
+            try:
+                shutil.copyfile(path, beside)
+                os.replace(beside, target)
+            finally:
+                beside.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put bytes under a name that may change (a playlist): written beside, then renamed."""
+        target = self.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            beside.write_bytes(data)
+            os.replace(beside, target)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def exists(self, name: str) -> bool:
+        return self.path(name).is_file()
+
+    def size_bytes(self, name: str) -> int | None:
+        with suppress(FileNotFoundError):
+            return self.path(name).stat().st_size
+        return None
+
+    def read(self, name: str) -> bytes:
+        return self.path(name).read_bytes()
+
+    def delete(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
