@@ -42,7 +42,9 @@ def read_index(lines: Iterable[str], streams: Iterable[Stream]) -> dict[int, Pac
 def with_first_pts(streams: Iterable[Stream], packets: Mapping[int, PacketIndex]) -> tuple[Stream, ...]:
     """The streams, each indexed one with the pts of the packet that is really presented first."""
     return tuple(
-        replace(stream, first_pts=_first_pts(stream, packets[stream.index])) if stream.index in packets else stream
+        replace(stream, first_pts=_first_pts(stream, packets[stream.index]))
+        if stream.index in packets
+        else stream
         for stream in streams
     )
 

@@ -33,7 +33,11 @@ _INDEX_WALL_LIMIT_S = 1800.0  # every byte may be read once
 _INDEX_BYTES = 400 << 20  # 45 bytes a packet: 13 h of 120 fps and two sound tracks; a packet bomb ends here
 _EDGE_BYTES = 1 << 20  # what of the file's beginning and end goes into its key
 _PICTURE_SIZE = re.compile(r"Picture size (\d+)x(\d+) exceeds")
-_PLAYLIST = re.compile(rb"\s*(?:\xef\xbb\xbf)?(?:#EXTM3U|ffconcat |v=0\r?\no=|(?:<\?xml[^>]*>\s*)?<(?:MPD|AssetMap)\b)")
+_PLAYLIST = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?(?:#EXTM3U|ffconcat |v=0\r?\no=|(?:<\?xml[^>]*>\s*)?<(?:MPD|AssetMap)\b)"
+)
+_REFUSED_DEMUXER = re.compile(r"\[([\w]+)[^]]*\] Format not on whitelist")
+_PLAYLIST_DEMUXERS = frozenset({"hls", "applehttp", "dash", "concat", "imf", "sdp", "webm_dash_manifest"})
 
 
 class ProbeError(EngineError):
@@ -86,6 +90,7 @@ def probe(
         check_duration(path.name, streams, packets, max_duration_s)
     streams = with_first_pts(_with_headers(command, path, streams), packets)
     claimed = document["format"].get("duration")
+    complete = _is_complete(document, streams, packets)
     return Source(
         path=path,
         key=source_key(path, size_bytes, packets),
@@ -94,7 +99,8 @@ def probe(
         duration_s=None if claimed is None else Fraction(claimed),
         streams=streams,
         packets=packets,
-        warnings=(*warnings, *_damage(document, packets)),
+        complete=complete,
+        warnings=(*warnings, *_damage(packets, complete)),
     )
 
 
@@ -148,14 +154,15 @@ def _check_file(path: Path) -> int:
     if not size_bytes:
         raise NotMedia(f"{path.name} is empty")
     if _PLAYLIST.match(head):
-        raise PlaylistRefused(f"{path.name} is a playlist, not a video; upload the video that it names")
+        raise _playlist_refused(path)
     return size_bytes
 
 
 def _describe(command: tuple[str, ...], path: Path) -> dict[str, Any]:
     """ffprobe's JSON of streams and format."""
     result = run_tool(
-        [*command, "-show_streams", "-show_format", "-of", "json", str(path)], wall_limit_s=_STREAMS_WALL_LIMIT_S
+        [*command, "-show_streams", "-show_format", "-of", "json", str(path)],
+        wall_limit_s=_STREAMS_WALL_LIMIT_S,
     )
     if size := _PICTURE_SIZE.search(result.stderr):
         raise _too_many_pixels(int(size[1]), int(size[2]))
@@ -166,9 +173,14 @@ def _describe(command: tuple[str, ...], path: Path) -> dict[str, Any]:
         raise NotMedia(
             f"{path.name} is an incomplete MP4: its index, which cameras write last, is missing; upload the whole file"
         )
-    if "not on whitelist" in result.stderr:
-        raise PlaylistRefused(f"{path.name} is a playlist or a text, not a video")
+    refused = _REFUSED_DEMUXER.search(result.stderr)
+    if refused and refused[1] in _PLAYLIST_DEMUXERS:
+        raise _playlist_refused(path)
     raise NotMedia(f"{path.name} is not a video or sound file that Rushes can read")
+
+
+def _playlist_refused(path: Path) -> PlaylistRefused:
+    return PlaylistRefused(f"{path.name} is a playlist, not a video; upload the video that it names")
 
 
 def _is_mp4(path: Path) -> bool:
@@ -251,16 +263,27 @@ def _with_h264_headers(stream: Stream, dumps: Mapping[int, str]) -> Stream:
     return replace(stream, codec_string=headers.codec_string, parameter_sets=headers.parameter_sets)
 
 
-def _damage(document: Mapping[str, Any], packets: Mapping[int, PacketIndex]) -> list[str]:
-    """Warnings about what the container promises and the packets don't keep."""
-    warnings = []
-    for stream in document["streams"]:
-        index = packets.get(stream["index"])
-        if index is None:
+def _is_complete(
+    document: Mapping[str, Any], streams: Iterable[Stream], packets: Mapping[int, PacketIndex]
+) -> bool:
+    """Whether the video has all that the container promises; its claims are believed only in formats that count."""
+    formats = document["format"]["format_name"].split(",")
+    promised = {stream["index"]: int(stream.get("nb_frames", 0)) for stream in document["streams"]}
+    for stream in streams:
+        if not isinstance(stream, VideoStream) or stream.index not in packets:
             continue
-        there, promised = len(index) + index.discarded, int(stream.get("nb_frames", 0))
-        if stream["codec_type"] == "video" and there < promised:
-            warnings.append(f"the file is incomplete: {there} of {promised} pictures are there")
+        index = packets[stream.index]
+        if "mov" in formats:
+            return len(index) + index.discarded >= promised[stream.index]
+        if "avi" in formats:  # it counts ticks, dropped frames among them; a tick at the end may be rounding
+            return max(index.pts) - min(index.pts) + 2 * index.last_duration >= promised[stream.index]
+    return True
+
+
+def _damage(packets: Mapping[int, PacketIndex], complete: bool) -> Iterable[str]:
+    """Warnings about what the container promises and the packets don't keep."""
+    if not complete:
+        yield "the file was cut off: its end is missing"
+    for index in packets.values():
         if index.corrupt:
-            warnings.append(f"stream {index.stream_index} is damaged in {index.corrupt} places")
-    return warnings
+            yield f"stream {index.stream_index} has {index.corrupt} damaged packets"

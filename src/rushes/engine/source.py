@@ -123,6 +123,7 @@ class Source:
     duration_s: Fraction | None  # what the container claims; not trusted
     streams: tuple[Stream, ...]
     packets: Mapping[int, PacketIndex]  # by stream index: the video, every audio
+    complete: bool = True  # False where the container promises more than is there: the file was cut off
     warnings: tuple[str, ...] = ()
 
     @property
