@@ -10,6 +10,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice
 from operator import sub
 
@@ -61,6 +62,13 @@ def _first_pts(stream: Stream, index: PacketIndex) -> int:
 def usual_gap(index: PacketIndex) -> int | None:
     """The median time from packet to packet in ticks; None for a single packet."""
     return _median(_gaps(index.dts))
+
+
+def longest_gop_s(index: PacketIndex, time_base: Fraction) -> Fraction:
+    """The longest time from a keyframe to the next, or to the end, in seconds. Raises ValueError without a keyframe."""
+    times = sorted(index.pts[number] for number in index.keyframes)
+    end = max(index.pts) + index.last_duration
+    return max(after - before for before, after in zip(times, [*times[1:], end], strict=True)) * time_base
 
 
 class _Track:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import sys
+import time
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -81,7 +82,9 @@ def probe(
     document = _describe(command, path)
     streams = parse_streams(document.get("streams", []))
     _check_pixels(streams, max_pixels)
+    started_s = time.monotonic()
     packets, warnings = _index(command, path, streams, max_duration_s)
+    index_wall_s = time.monotonic() - started_s
     packets = _of_planned(streams, packets)
     if not packets:
         raise NothingToPlay(f"{path.name} holds neither pictures nor sound that can be played")
@@ -100,6 +103,7 @@ def probe(
         streams=streams,
         packets=packets,
         complete=complete,
+        index_wall_s=index_wall_s,
         warnings=(*warnings, *_damage(packets, complete)),
     )
 

@@ -124,6 +124,7 @@ class Source:
     streams: tuple[Stream, ...]
     packets: Mapping[int, PacketIndex]  # by stream index: the video, every audio
     complete: bool = True  # False where the container promises more than is there: the file was cut off
+    index_wall_s: float = field(default=0.0, compare=False)  # how long reading all packets took
     warnings: tuple[str, ...] = ()
 
     @property
