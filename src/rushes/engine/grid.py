@@ -32,6 +32,9 @@ STANDARD_RATES: tuple[Fraction, ...] = (
     Fraction(60),
 )
 
+#: Codecs whose decoders drop what is shown before the first keyframe.
+_REORDERED = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
@@ -74,7 +77,7 @@ def choose_grid(
     """
     if not len(packets):
         raise ValueError("A video stream without packets has no grid.")
-    times = array("q", sorted(set(packets.pts)))
+    times = _shown_times(video, packets)
     tick = video.time_base
     constant = _constant_rate(video, times, tick)
     if constant is not None:
@@ -98,6 +101,11 @@ def choose_grid(
         origin_s=first_s - lead_frames / rate,
         constant=constant is not None,
     )
+
+
+def first_picture_s(video: VideoStream, packets: PacketIndex) -> Fraction:
+    """When the first picture that can be decoded is shown, on the source's clock."""
+    return _shown_times(video, packets)[0] * video.time_base
 
 
 def _constant_rate(video: VideoStream, times: Sequence[int], tick: Fraction) -> Fraction | None:
@@ -136,5 +144,16 @@ def _usual_gap_s(times: Sequence[int], tick: Fraction, last_duration: int) -> Fr
 
 
 def _lowest_rate_for(gap_s: Fraction) -> Fraction:
-    wanted = 1 / gap_s * Fraction(9995, 10000)  # a clock that is 0.05 % fast is still the same camera
+    """The lowest standard rate at which no usual frame is lost; the nearest where jitter (5 %) hides which that is."""
+    wanted = 1 / gap_s
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - wanted))
+    if abs(nearest - wanted) * 20 <= wanted:
+        return nearest
     return next((rate for rate in STANDARD_RATES if rate >= wanted), MAX_RATE)
+
+
+def _shown_times(video: VideoStream, packets: PacketIndex) -> array[int]:
+    """When pictures are shown, ascending. A recording cut in mid-stream begins with pictures that need one before it."""
+    first = packets.keyframes[0] if packets.keyframes and video.codec in _REORDERED else 0
+    since = packets.pts[first]
+    return array("q", sorted({pts for pts in packets.pts[first:] if pts >= since}))

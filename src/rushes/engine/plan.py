@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from . import h264
-from .grid import Grid, choose_grid
+from .grid import Grid, choose_grid, first_picture_s
 from .ladder import rung_name, rung_sizes
 from .settings import (
     AAC_FRAME_SAMPLES,
@@ -185,7 +185,7 @@ def make_plan(source: Source, settings: Settings, encoder_build: str) -> Plan:
         encoder_build=encoder_build,
         origin_s=origin_s,
         duration_s=duration_s,
-        first_picture_s=video.first_pts * video.time_base if video and video.first_pts is not None else None,
+        first_picture_s=first_picture_s(video, source.packets[video.index]) if video else None,
         video_time_base=video.time_base if video else None,
         grid=grid,
         rungs=rungs,
@@ -300,6 +300,24 @@ class _Maker:
             msgspec.to_builtins(grid, enc_hook=_encode_fraction),
         )
         return hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()[:16]
+
+
+def locate(plan: Plan, name: str) -> tuple[Rung | AudioTrack, int | None]:
+    """The rendition and segment number of a file's name ("720p/<key>/3.m4s"); None for an init segment.
+
+    Raises KeyError for every name that is not in the plan.
+    """
+    folder, _, file = name.rpartition("/")
+    rendition_name, _, key = folder.rpartition("/")
+    rendition = plan.rendition(rendition_name)
+    stem, _, suffix = file.rpartition(".")
+    if key == rendition.key:
+        if file == "init.mp4":
+            return rendition, None
+        number = stem.isascii() and stem.isdecimal() and suffix == "m4s" and stem == str(int(stem[:9]))
+        if number and int(stem) < rendition.timeline.segment_count:
+            return rendition, int(stem)
+    raise KeyError(name)
 
 
 def to_json(plan: Plan) -> bytes:

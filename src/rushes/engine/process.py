@@ -103,6 +103,10 @@ class FfmpegRun:
         """True as soon as `wait` would not wait."""
         return self._over.is_set()
 
+    def wait_for(self, seconds: float) -> bool:
+        """Wait at most so long; whether the run is over."""
+        return self._over.wait(seconds)
+
     def wait(self) -> Finished:
         """Wait for the end. Raises what kept it from ending well, or what a callback raised.
 

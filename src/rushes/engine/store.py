@@ -84,3 +84,10 @@ class FolderStore:
 
     def delete(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
+
+    def delete_folder(self, name: str) -> None:
+        """Remove a folder with all it holds, and its parent where that is empty then."""
+        folder = self.path(name)
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()

@@ -1,0 +1,280 @@
+"""Fragmented MP4 as ffmpeg writes it: init segment and fragments out of a growing file, and segments of AAC frames.
+
+Boxes are those of ISO/IEC 14496-12; names in quotes there are the four-character codes here. Input is our own ffmpeg's
+output, but nothing is trusted: every size is checked against what is there, and what is wrong raises MalformedBoxes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+from . import EngineError
+
+_NAL_IDR, _NAL_SLICE = 5, 1
+_NON_SYNC = 0x0001_0000  # sample_is_non_sync_sample, 8.8.3.1
+
+
+class MalformedBoxes(EngineError):
+    """What should be boxes is not, or a box that has to be there is missing."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box within `data`: its body is `data[start:end]`."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def boxes(data: bytes | memoryview, start: int = 0, end: int | None = None) -> Iterator[Box]:
+    """The boxes side by side in `data[start:end]`. Raises MalformedBoxes where they do not fill it exactly."""
+    end = len(data) if end is None else end
+    while start < end:
+        if end - start < 8:
+            raise MalformedBoxes(f"{end - start} bytes are left over after the last box")
+        size, kind = struct.unpack_from(">I4s", data, start)
+        header = 8
+        if size == 1:
+            if end - start < 16:
+                raise MalformedBoxes("a box ends within its header")
+            (size,) = struct.unpack_from(">Q", data, start + 8)
+            header = 16
+        elif size == 0:
+            size = end - start
+        if size < header or size > end - start:
+            raise MalformedBoxes(f"box {kind!r} claims {size} bytes of {end - start}")
+        yield Box(kind, start + header, start + size)
+        start += size
+
+
+def find(data: bytes | memoryview, *path: bytes, within: Box | None = None) -> Box:
+    """The first box at that path of kinds. Raises MalformedBoxes where there is none."""
+    start, end = (within.start, within.end) if within else (0, len(data))
+    found: Box | None = None
+    for kind in path:
+        found = next((box for box in boxes(data, start, end) if box.kind == kind), None)
+        if found is None:
+            raise MalformedBoxes(f"there is no {b'/'.join(path).decode('latin-1')} box")
+        start, end = found.start, found.end
+    if found is None:
+        raise ValueError("an empty path names no box")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fragment:
+    """One (moof, mdat) pair; times in ticks of the track's timescale."""
+
+    data: bytes  # both boxes, as they are
+    base_decode_time: int
+    duration: int  # sum of the samples' durations
+    sample_sizes: tuple[int, ...]
+    starts_with_sync: bool  # by the flags of its first sample
+    payload_offset: int  # of the first sample, in `data`
+
+    @property
+    def sample_count(self) -> int:
+        return len(self.sample_sizes)
+
+    @cached_property
+    def payload(self) -> bytes:
+        """All samples, one after the other."""
+        return self.data[self.payload_offset : self.payload_offset + sum(self.sample_sizes)]
+
+
+class FragmentReader:
+    """Reads a file of one track that ffmpeg is still writing. `init` is ftyp and moov as they are, None until complete."""
+
+    def __init__(self, path: Path) -> None:
+        self.init: bytes | None = None
+        self._path = path
+        self._offset = 0  # of the first byte not taken in yet
+        self._head = b""
+        self._moof: bytes | None = None
+        self._defaults = (0, 0, 0)
+
+    def read_new(self) -> list[Fragment]:
+        """The fragments completed since the last call. Raises MalformedBoxes, FileNotFoundError."""
+        found: list[Fragment] = []
+        with self._path.open("rb") as file:
+            while (box := self._next_box(file)) is not None:
+                kind, data = box
+                if kind in (b"ftyp", b"moov") and self.init is None:
+                    self._head += data
+                    if kind == b"moov":
+                        self.init, self._defaults = self._head, _track_defaults(data)
+                elif kind == b"moof":
+                    self._moof = data
+                elif kind == b"mdat" and self._moof is not None:
+                    found.append(parse_fragment(self._moof, data, self._defaults))
+                    self._moof = None
+                elif kind not in (b"free", b"mfra", b"sidx", b"styp"):
+                    raise MalformedBoxes(f"a {kind.decode('latin-1')} box stands where none is expected")
+        return found
+
+    def finish(self) -> None:
+        """The file is whole now. Raises MalformedBoxes where it ends within a fragment, or never began."""
+        left = self._path.stat().st_size - self._offset
+        if left or self._moof is not None:
+            raise MalformedBoxes(f"the file ends within a box, {left} bytes after the last whole one")
+        if self.init is None:
+            raise MalformedBoxes("the file holds no init segment: nothing was encoded")
+
+    def _next_box(self, file: BinaryIO) -> tuple[bytes, bytes] | None:
+        file.seek(self._offset)
+        header = file.read(16)
+        if len(header) < 8:
+            return None
+        size, kind = struct.unpack_from(">I4s", header)
+        if size == 1:
+            if len(header) < 16:
+                return None
+            (size,) = struct.unpack_from(">Q", header, 8)
+        if size < 8:
+            raise MalformedBoxes(f"box {kind!r} claims {size} bytes")
+        file.seek(self._offset)
+        data = file.read(size)
+        if len(data) < size:
+            return None
+        self._offset += size
+        return kind, data
+
+
+def parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int] = (0, 0, 0)) -> Fragment:
+    """A fragment of one track; `defaults` are (duration, size, flags) of its trex box. Raises MalformedBoxes."""
+    try:
+        return _parse_fragment(moof, mdat, defaults)
+    except struct.error as error:
+        raise MalformedBoxes(f"a moof box ends too soon: {error}") from error
+
+
+def _parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int]) -> Fragment:
+    traf = find(moof, b"moof", b"traf")
+    duration, size, flags = _fragment_defaults(moof, find(moof, b"tfhd", within=traf), defaults)
+    tfdt = find(moof, b"tfdt", within=traf)
+    (time,) = struct.unpack_from(">Q" if moof[tfdt.start] else ">I", moof, tfdt.start + 4)
+    sizes: list[int] = []
+    total = 0
+    first_flags: int | None = None
+    first_offset: int | None = None
+    for trun in (box for box in boxes(moof, traf.start, traf.end) if box.kind == b"trun"):
+        word, count = struct.unpack_from(">II", moof, trun.start)
+        at, own = trun.start + 8, word & 0xFFFFFF
+        if own & 0x1:
+            if first_offset is None:
+                (first_offset,) = struct.unpack_from(">i", moof, at)
+            at += 4
+        if own & 0x4:
+            if first_flags is None:
+                (first_flags,) = struct.unpack_from(">I", moof, at)
+            at += 4
+        fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if own & bit]
+        if at + 4 * len(fields) * count > trun.end:
+            raise MalformedBoxes(f"a trun box has no room for its {count} samples")
+        for _ in range(count):
+            values = dict(zip(fields, struct.unpack_from(f">{len(fields)}I", moof, at), strict=True))
+            at += 4 * len(fields)
+            total += values.get(0x100, duration)
+            sizes.append(values.get(0x200, size))
+            if first_flags is None:
+                first_flags = values.get(0x400, flags)
+    offset = first_offset if first_offset is not None else len(moof) + 8
+    if not sizes or offset < len(moof) or offset + sum(sizes) > len(moof) + len(mdat):
+        raise MalformedBoxes("a fragment's samples do not lie in its mdat box")
+    return Fragment(
+        data=moof + mdat,
+        base_decode_time=time,
+        duration=total,
+        sample_sizes=tuple(sizes),
+        starts_with_sync=not (first_flags or 0) & _NON_SYNC,
+        payload_offset=offset,
+    )
+
+
+def sync_nal(fragment: Fragment) -> bool:
+    """Whether the first sample of an H.264 fragment (4-byte NAL lengths) is an IDR picture."""
+    data, at = fragment.data, fragment.payload_offset
+    end = at + fragment.sample_sizes[0]
+    while at + 5 <= end:
+        (length,) = struct.unpack_from(">I", data, at)
+        nal = data[at + 4] & 0x1F
+        if nal in (_NAL_IDR, _NAL_SLICE):
+            return nal == _NAL_IDR
+        at += 4 + length
+    return False
+
+
+def avcc(init: bytes) -> bytes:
+    """The avcC record (ISO/IEC 14496-15) of an H.264 init segment. Raises MalformedBoxes."""
+    entry = _sample_entry(init, b"avc1")
+    box = find(init, b"avcC", within=Box(b"avc1", entry.start + 78, entry.end))
+    return init[box.start : box.end]
+
+
+def avc_codec_string(init: bytes) -> str:
+    """RFC 6381: `avc1.64001f`. Raises MalformedBoxes."""
+    return f"avc1.{avcc(init)[1:4].hex()}"
+
+
+def track_timescale(init: bytes) -> int:
+    """Ticks per second of the first track. Raises MalformedBoxes."""
+    box = find(init, b"moov", b"trak", b"mdia", b"mdhd")
+    (timescale,) = struct.unpack_from(">I", init, box.start + (20 if init[box.start] else 12))
+    return int(timescale)
+
+
+def edit_media_time(init: bytes) -> int:
+    """Ticks that the edit list takes from every presentation time; 0 where there is none."""
+    try:
+        box = find(init, b"moov", b"trak", b"edts", b"elst")
+    except MalformedBoxes:
+        return 0
+    (time,) = struct.unpack_from(*((">q", init, box.start + 16) if init[box.start] else (">i", init, box.start + 12)))
+    return int(time)
+
+
+def audio_segment(*, sequence: int, base_decode_time: int, frame_samples: int, frames: Sequence[bytes]) -> bytes:
+    """One moof and mdat that hold these AAC frames of equal length, as CMAF (ISO/IEC 23000-19) wants them."""
+    sizes = struct.pack(f">{len(frames)}I", *map(len, frames))
+    mfhd = _box(b"mfhd", struct.pack(">II", 0, sequence))
+    # default-base-is-moof, default duration, default flags: every AAC frame is a sync sample that depends on none
+    tfhd = _box(b"tfhd", struct.pack(">IIII", 0x02_0028, 1, frame_samples, 0x0200_0000))
+    tfdt = _box(b"tfdt", struct.pack(">IQ", 0x0100_0000, base_decode_time))
+    length = 8 + len(mfhd) + 8 + len(tfhd) + len(tfdt) + 8 + 12 + len(sizes)
+    trun = _box(b"trun", struct.pack(">IIi", 0x201, len(frames), length + 8) + sizes)
+    moof = _box(b"moof", mfhd + _box(b"traf", tfhd + tfdt + trun))
+    return moof + _box(b"mdat", b"".join(frames))
+
+
+def _box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def _sample_entry(init: bytes, kind: bytes) -> Box:
+    stsd = find(init, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    return find(init, kind, within=Box(b"stsd", stsd.start + 8, stsd.end))
+
+
+def _track_defaults(moov: bytes) -> tuple[int, int, int]:
+    trex = find(moov, b"moov", b"mvex", b"trex")
+    if trex.end - trex.start < 24:
+        raise MalformedBoxes("a trex box ends too soon")
+    duration, size, flags = struct.unpack_from(">III", moov, trex.start + 12)
+    return duration, size, flags
+
+
+def _fragment_defaults(moof: bytes, tfhd: Box, defaults: tuple[int, int, int]) -> tuple[int, int, int]:
+    (word,) = struct.unpack_from(">I", moof, tfhd.start)
+    at = tfhd.start + 8 + (8 if word & 0x1 else 0) + (4 if word & 0x2 else 0)
+    values = list(defaults)
+    for number, bit in enumerate((0x8, 0x10, 0x20)):
+        if word & bit:
+            (values[number],) = struct.unpack_from(">I", moof, at)
+            at += 4
+    return values[0], values[1], values[2]

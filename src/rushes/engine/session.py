@@ -1,0 +1,428 @@
+"""One source being encoded into one folder: the threads that make chunks, and what the world may ask meanwhile.
+
+Two hands work in the background, one per CPU slot, at nice 10; where somebody watches, urgent ones make what is waited
+for at normal priority with a slot reserved for them. Everything public is thread-safe and quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from . import EngineError
+from .chunk import Bench, Outcome, UndecodableChunk, Watch, make_audio_chunk, make_copy_chunk, make_video_chunk
+from .plan import AudioTrack, Plan, Rung, from_json, locate, to_json
+from .process import Cancelled, FfmpegInterrupted, sweep_scratch
+from .records import STATE_FOLDER, Records
+from .schedule import Board, Task
+from .slots import Slots, SlotWaitCancelled
+from .store import FolderStore
+
+log = logging.getLogger(__name__)
+
+URGENT_HANDS = 2  # a picture and its sound
+WATCHED_S = 60.0  # so long after the last request the viewer is believed to be there
+BACKGROUND_NICE = 10
+MAX_INTERRUPTIONS = 10  # of one chunk: what kills ffmpeg that often is the chunk itself
+
+State = Literal["encoding", "finished", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    state: State
+    progress: float  # 0 to 1, by pixels
+    eta_s: float | None
+    speed: float | None  # seconds of video finished per second
+    warnings: tuple[str, ...]
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file is there."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class RungFed:
+    """A rung may be listed from now on."""
+
+    rung: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A chunk will never come."""
+
+    rendition: str
+    chunk: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Progress, a warning or the end."""
+
+    status: Status
+
+
+Event = Published | RungFed | Failed | Changed
+
+
+class Session:
+    """Encodes `source` by `plan` into `folder`, and resumes what an earlier session left there.
+
+    With `watched` it serves a viewer: urgent hands, and the lead rung first. `hands` are background workers, as many as
+    CPU slots if None. Raises OSError where the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        source: Path,
+        folder: Path,
+        *,
+        ffmpeg: Path,
+        watched: bool = False,
+        slots: Slots | None = None,
+        hands: int | None = None,
+    ) -> None:
+        self.plan, self.folder = plan, folder
+        self.store = FolderStore(folder)
+        self.ffmpeg_cpu_s = self.ffmpeg_wall_s = 0.0
+        self.encoded_chunks = 0  # by this session; the others were there
+        self._records = Records(self.store)
+        scratch = folder / STATE_FOLDER / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        sweep_scratch(scratch)
+        self._bench = Bench(ffmpeg=ffmpeg, source=source.resolve(), store=self.store, scratch=scratch)
+        self._watched = watched
+        self._slots = slots or Slots()
+        self._hands = hands or self._slots.count
+        self._lock = threading.Condition()
+        self._board = Board(plan)
+        self._published: set[str] = set()
+        self._segment_bytes: dict[str, dict[int, tuple[int, ...]]] = {r.name: {} for r in plan.renditions}
+        self._weights = _weights(plan)
+        self._weight_done = 0.0
+        self._warnings: list[str] = list(plan.warnings)
+        self._interruptions: dict[Task, int] = {}
+        self._error: str | None = None
+        self._stop = threading.Event()
+        self._last_want_s = float("-inf")
+        self._started_s: float | None = None
+        self._resumed_weight = 0.0
+        self._callbacks: list[Callable[[Event], None]] = []
+        self._threads: list[threading.Thread] = []
+        self._resume()
+
+    # What the world may ask
+
+    def start(self) -> None:
+        """Start the hands. Once."""
+        self._started_s = time.monotonic()
+        self._last_want_s = self._started_s
+        roles = [("background", self._background_hand)] * self._hands
+        if self._watched:
+            roles += [("urgent", self._urgent_hand)] * URGENT_HANDS
+        for number, (name, role) in enumerate(roles):
+            thread = threading.Thread(target=self._guarded, args=(role,), name=f"{name} hand {number}")
+            self._threads.append(thread)
+            thread.start()
+
+    def close(self) -> None:
+        """Stop all hands and their ffmpegs; returns when they are gone. What is committed stays."""
+        self._stop.set()
+        with self._lock:
+            self._lock.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing is left to be made; False when time ran out first."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self._over, timeout_s)
+
+    def want(self, name: str) -> None:
+        """Somebody waits for the file of that name: its chunk goes first. Raises KeyError for a name outside the plan."""
+        rendition, segment = locate(self.plan, name)
+        with self._lock:
+            self._last_want_s = time.monotonic()
+            if name in self._published:
+                self._board.move(rendition.name, segment or 0)
+            elif segment is not None:
+                self._board.want(rendition.name, segment)
+            else:
+                self._board.want_any(rendition.name)
+            self._lock.notify_all()
+
+    def published(self, name: str) -> bool:
+        return name in self._published
+
+    def failure(self, name: str) -> str | None:
+        """Why that file will never come, or None."""
+        rendition, segment = locate(self.plan, name)
+        with self._lock:
+            if name in self._published:
+                return None
+            reason = self._board.failure(rendition.name, segment)
+        return reason or self._error
+
+    def fed_rungs(self) -> tuple[str, ...]:
+        """Names of the rungs that may be promised to players: the copied one, the lead, and complete ones."""
+        with self._lock:
+            return tuple(rung.name for rung in self.plan.rungs if self._fed(rung))
+
+    def complete(self, rendition: str) -> bool:
+        with self._lock:
+            return self._board.complete(rendition)
+
+    def segment_bytes(self, rendition: str) -> tuple[int, ...]:
+        """Sizes of all segments of a complete rendition, in order."""
+        with self._lock:
+            chunks = self._segment_bytes[rendition]
+            return tuple(size for chunk in sorted(chunks) for size in chunks[chunk])
+
+    def status(self) -> Status:
+        with self._lock:
+            return self._status()
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `callback` in a worker's thread at every event; returns what ends that. It must be quick."""
+        with self._lock:
+            self._callbacks.append(callback)
+
+        def unsubscribe() -> None:
+            with self._lock, suppress(ValueError):
+                self._callbacks.remove(callback)
+
+        return unsubscribe
+
+    # The hands
+
+    def _guarded(self, role: Callable[[], None]) -> None:
+        try:
+            role()
+        except Exception as error:
+            # The last line of defence: a hand that dies in silence would leave players waiting for ever.
+            log.exception("a worker ended")
+            self._give_up(f"The encoder failed: {error}")
+
+    def _background_hand(self) -> None:
+        while not self._over_or_stopped:
+            # The slot first, the task then: what is best changes while one waits for a slot.
+            try:
+                with self._slots.background(self._stop):
+                    task = self._take(lambda: self._board.next_background(lead_first=self._watched))
+                    if task is not None:
+                        self._make(task, BACKGROUND_NICE)
+                        continue
+            except SlotWaitCancelled:
+                return
+            self._wait_for_work()
+
+    def _urgent_hand(self) -> None:
+        while not self._over_or_stopped:
+            task = self._take(lambda: self._board.next_urgent(watched=self._is_watched))
+            if task is None:
+                self._wait_for_work()
+                continue
+            try:
+                with self._slots.urgent(self._stop):
+                    self._make(task, 0)
+            except SlotWaitCancelled:
+                return
+
+    def _take(self, choose: Callable[[], Task | None]) -> Task | None:
+        with self._lock:
+            task = choose()
+            if task is not None:
+                self._board.started(task)
+            return task
+
+    def _wait_for_work(self) -> None:
+        with self._lock:
+            if not self._over_or_stopped:
+                self._lock.wait(1.0)
+
+    def _make(self, task: Task, nice: int) -> None:
+        try:
+            outcome = self._run(task, Watch(nice=nice, cancel=self._stop, published=self._on_published))
+        except Cancelled:
+            self._put_back(task)
+        except FfmpegInterrupted as error:
+            self._interrupted(task, error)
+        except UndecodableChunk as error:
+            self._failed(task, str(error))
+        except EngineError as error:
+            self._failed(task, f"{error}")
+        except OSError as error:
+            self._put_back(task)
+            self._give_up(f"The output cannot be written: {error.strerror or error}")
+        else:
+            self._commit(task, outcome)
+
+    def _run(self, task: Task, watch: Watch) -> Outcome:
+        renditions = [self.plan.rendition(name) for name in task.renditions]
+        first = renditions[0]
+        if isinstance(first, AudioTrack):
+            return make_audio_chunk(self.plan, first, task.chunk, self._bench, watch)
+        if task.kind == "copy":
+            return make_copy_chunk(self.plan, first, task.chunk, self._bench, watch)
+        rungs = [rung for rung in renditions if isinstance(rung, Rung)]
+        return make_video_chunk(self.plan, rungs, task.chunk, self._bench, watch)
+
+    # What hands report
+
+    def _commit(self, task: Task, outcome: Outcome) -> None:
+        for made in outcome.made:
+            self._records.commit(self.plan.rendition(made.rendition), made, outcome.warnings)
+        with self._lock:
+            self._board.ended(task)
+            self.ffmpeg_cpu_s += outcome.cpu_s
+            self.ffmpeg_wall_s += outcome.wall_s
+            self.encoded_chunks += 1
+            fed_before = {rung.name for rung in self.plan.rungs if self._fed(rung)}
+            for made in outcome.made:
+                self._board.done(made.rendition, made.chunk)
+                self._segment_bytes[made.rendition][made.chunk] = made.segment_bytes
+            fed = [rung.name for rung in self.plan.rungs if self._fed(rung) and rung.name not in fed_before]
+            self._warnings += [warning for warning in outcome.warnings if warning not in self._warnings]
+            self._lock.notify_all()
+        for name in fed:
+            self._tell(RungFed(name))
+        self._tell(Changed(self.status()))
+
+    def _failed(self, task: Task, reason: str) -> None:
+        log.warning("%s chunk %d: %s", "+".join(task.renditions), task.chunk, reason)
+        with self._lock:
+            self._board.ended(task)
+            for name in task.renditions:
+                self._board.fail(name, task.chunk, reason)
+            self._lock.notify_all()
+        for name in task.renditions:
+            self._tell(Failed(name, task.chunk, reason))
+        self._tell(Changed(self.status()))
+
+    def _put_back(self, task: Task) -> None:
+        with self._lock:
+            self._board.ended(task)
+
+    def _interrupted(self, task: Task, error: FfmpegInterrupted) -> None:
+        with self._lock:
+            times = self._interruptions[task] = self._interruptions.get(task, 0) + 1
+        if times >= MAX_INTERRUPTIONS:
+            self._failed(task, f"ffmpeg was ended {times} times while making it: {error}")
+            return
+        log.info("%s chunk %d will be made again: %s", "+".join(task.renditions), task.chunk, error)
+        self._put_back(task)
+
+    def _give_up(self, reason: str) -> None:
+        with self._lock:
+            self._error = self._error or reason
+            self._lock.notify_all()
+        self._stop.set()
+        self._tell(Changed(self.status()))
+
+    def _on_published(self, name: str) -> None:
+        rendition, segment = locate(self.plan, name)
+        with self._lock:
+            if segment is not None and name not in self._published:
+                self._weight_done += self._weights[rendition.name] * float(
+                    rendition.timeline.segment_duration_s(segment)
+                )
+            self._published.add(name)
+        self._tell(Published(name))
+
+    def _tell(self, event: Event) -> None:
+        with self._lock:
+            callbacks = list(self._callbacks)
+        for callback in callbacks:
+            callback(event)
+
+    # State, read with the lock held
+
+    @property
+    def _over(self) -> bool:
+        return self._board.settled or self._error is not None
+
+    @property
+    def _over_or_stopped(self) -> bool:
+        return self._over or self._stop.is_set()
+
+    @property
+    def _is_watched(self) -> bool:
+        return time.monotonic() - self._last_want_s < WATCHED_S
+
+    def _fed(self, rung: Rung) -> bool:
+        lead = self.plan.lead_rung
+        return (
+            rung.method == "copy"
+            or (lead is not None and rung.name == lead.name)
+            or self._board.complete(rung.name)
+        )
+
+    def _status(self) -> Status:
+        total = sum(self._weights.values()) * float(self.plan.duration_s)
+        progress = min(1.0, self._weight_done / total) if total else 1.0
+        eta_s = speed = None
+        if self._started_s is not None and self._weight_done > self._resumed_weight:
+            elapsed_s = time.monotonic() - self._started_s
+            pace = (self._weight_done - self._resumed_weight) / elapsed_s
+            eta_s = max(0.0, (total - self._weight_done) / pace)
+            speed = pace / sum(self._weights.values())
+        failures = self._board.failures
+        error = self._error or next(iter(failures.values()), None)
+        over = self._over
+        state: State = "encoding" if not over else ("failed" if error else "finished")
+        return Status(
+            state=state,
+            progress=1.0 if state == "finished" else progress,
+            eta_s=0.0 if over else eta_s,
+            speed=speed,
+            warnings=tuple(self._warnings),
+            error=error,
+        )
+
+    def _resume(self) -> None:
+        before = self._records.read_plan()
+        if before is not None:
+            with suppress(ValueError):  # a plan of another version, or half a file: nothing of it is used
+                self._records.forget(from_json(before), kept=self.plan)
+        self._records.write_plan(to_json(self.plan))
+        for rendition in self.plan.renditions:
+            for chunk in range(rendition.timeline.chunk_count):
+                if (found := self._records.read(rendition, chunk)) is None:
+                    continue
+                made, warnings = found
+                self._board.done(rendition.name, chunk)
+                self._segment_bytes[rendition.name][chunk] = made.segment_bytes
+                self._warnings += [warning for warning in warnings if warning not in self._warnings]
+                self._published.add(rendition.init_name)
+                for number in rendition.timeline.chunk_segments(chunk):
+                    self._published.add(rendition.segment_name(number))
+                    self._weight_done += self._weights[rendition.name] * float(
+                        rendition.timeline.segment_duration_s(number)
+                    )
+        self._resumed_weight = self._weight_done
+
+
+def _weights(plan: Plan) -> dict[str, float]:
+    """What a second of each rendition costs, roughly: pixels for an encode, next to nothing for a copy or sound."""
+    weights: dict[str, float] = {}
+    for rendition in plan.renditions:
+        if isinstance(rendition, Rung):
+            pixels = rendition.width * rendition.height
+            weights[rendition.name] = pixels * (1.0 if rendition.method == "encode" else 0.01)
+        else:
+            weights[rendition.name] = 20_000.0 if rendition.method == "encode" else 1_000.0
+    return weights
+
