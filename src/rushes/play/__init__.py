@@ -1,0 +1,1 @@
+"""The server of `rushes play`: one video, watchable from the first second, while it is still being encoded."""

@@ -1,0 +1,53 @@
+"""The ASGI application of `rushes play`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from rushes.engine.session import Session
+
+from . import events, pages, playlists
+from .holds import HOLD_S
+from .media import MediaApp
+from .screening import Screening
+
+
+def create_app(
+    title: str,
+    prepare: Callable[[], Session],
+    *,
+    hold_s: float = HOLD_S,
+    on_failed: Callable[[], None] | None = None,
+) -> Starlette:
+    """An application that shows one video; its pages answer while `prepare` still reads the file.
+
+    `prepare` runs once, in a thread, when the server has started; it returns a session, which the application starts,
+    and closes when the server stops. Where it fails, `on_failed` is called on the event loop. `app.state.screening` is
+    what is told to stop. Raises PageNotBuilt.
+    """
+    screening = Screening(title, prepare, hold_s, on_failed)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        screening.start()
+        try:
+            yield
+        finally:
+            await screening.close()
+
+    app = Starlette(
+        routes=[
+            *pages.routes(title),
+            *events.routes(screening),
+            *playlists.routes(screening),
+            # Whatever is left is a segment of the plan, or nothing.
+            Mount("/", MediaApp(screening)),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.screening = screening
+    return app

@@ -1,0 +1,80 @@
+"""Segments and init segments as a raw ASGI application: published ones at once, planned ones when they are there."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from rushes.engine.plan import AudioTrack, Plan, Rung, locate
+
+from .screening import Screening, Unavailable
+
+#: Anybody's page may play a stream: that is what an address of a stream is for.
+OPEN_TO_ALL = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "content-length, content-range",
+    "cross-origin-resource-policy": "cross-origin",
+}
+#: A name contains the key of everything that its bytes depend on.
+FOREVER = "public, max-age=31536000, immutable"
+NEVER = "no-store"
+METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class MediaApp:
+    """Serves `<rendition>/<key>/<number>.m4s` and `init.mp4`; only names that the plan has exist."""
+
+    def __init__(self, screening: Screening) -> None:
+        self._screening = screening
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await (await self._answer(scope, receive))(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        if scope["method"] not in METHODS:
+            return Response(status_code=405, headers={"allow": ", ".join(METHODS)})
+        if scope["method"] == "OPTIONS":  # the preflight of a request for a range from another origin
+            headers = {"access-control-allow-methods": "GET, HEAD", "access-control-allow-headers": "range"}
+            return Response(status_code=204, headers=OPEN_TO_ALL | headers)
+        try:
+            session = await self._screening.ready()
+        except Unavailable as error:
+            return unavailable(str(error))
+        name = scope["path"].removeprefix("/")
+        try:
+            rendition, number = locate(session.plan, name)
+        except KeyError:
+            return not_found()
+        if session.published(name):
+            session.want(name)  # it tells where the viewer is, and so where to work ahead
+        else:
+            outcome = await self._screening.holds.wait(name, receive)
+            if outcome.kind != "published":
+                return unavailable(outcome.reason)
+        etag = segment_etag(session.plan, rendition, number)
+        headers = OPEN_TO_ALL | {"etag": etag, "cache-control": FOREVER}
+        if etag in Headers(scope=scope).get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        kind = "audio/mp4" if isinstance(rendition, AudioTrack) else "video/mp4"
+        return FileResponse(session.folder / name, media_type=kind, headers=headers)
+
+
+def segment_etag(plan: Plan, rendition: Rung | AudioTrack, number: int | None) -> str:
+    """Bytes depend on the plan alone: the rendition's key and the number name them."""
+    return f'"{rendition.key}-{"init" if number is None else number}"'
+
+
+def unavailable(reason: str) -> Response:
+    """503, never 404: a segment of the plan may come yet, and a player that is told otherwise gives it up."""
+    return PlainTextResponse(f"{reason}\n", status_code=503, headers=OPEN_TO_ALL | {"cache-control": NEVER})
+
+
+def not_found() -> Response:
+    """404: the plan has nothing of that name."""
+    return PlainTextResponse(
+        "There is nothing of that name here.\n",
+        status_code=404,
+        headers=OPEN_TO_ALL | {"cache-control": NEVER},
+    )
