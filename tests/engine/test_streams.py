@@ -102,6 +102,7 @@ def test_a_language_that_says_nothing_is_none_and_names_of_tags_have_no_case() -
         ({"codec_type": "video", "codec_name": "h264", "width": 0, "height": 0}, "unknown"),
         ({"codec_type": "video", "width": 320, "height": 240}, "unknown"),
         ({"codec_type": "audio", "codec_name": "aac", "sample_rate": "0", "channels": 0}, "unknown"),
+        ({"codec_type": "audio", "sample_rate": "48000", "channels": 4}, "unknown"),
         ({"codec_type": "data"}, "data"),
         ({"codec_type": "attachment", "codec_name": "ttf"}, "attachment"),
         ({}, "unknown"),

@@ -9,6 +9,7 @@ import sys
 import time
 from array import array
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -79,19 +80,21 @@ def probe(
     path = path.absolute()
     size_bytes = _check_file(path)
     command = (str(toolchain.ffprobe.path), "-v", "error", *input_guards(max_pixels))
-    document = _describe(command, path)
+    document = _describe(command, path, max_pixels)
     streams = parse_streams(document.get("streams", []))
     _check_pixels(streams, max_pixels)
-    started_s = time.monotonic()
-    packets, warnings = _index(command, path, streams, max_duration_s)
-    index_wall_s = time.monotonic() - started_s
+    with ThreadPoolExecutor(1, thread_name_prefix="H.264 headers") as pool:  # beside the index: 40 ms sooner
+        with_headers = pool.submit(_with_headers, command, path, streams)
+        started_s = time.monotonic()
+        packets, warnings = _index(command, path, streams, max_duration_s)
+        index_wall_s = time.monotonic() - started_s
     packets = _of_planned(streams, packets)
     if not packets:
         raise NothingToPlay(f"{path.name} holds neither pictures nor sound that can be played")
     formats = frozenset(document["format"]["format_name"].split(","))
     if not formats & JUMPING_FORMATS:
         check_duration(path.name, streams, packets, max_duration_s)
-    streams = with_first_pts(_with_headers(command, path, streams), packets)
+    streams = with_first_pts(with_headers.result(), packets)
     claimed = document["format"].get("duration")
     complete = _is_complete(document, streams, packets)
     return Source(
@@ -162,14 +165,14 @@ def _check_file(path: Path) -> int:
     return size_bytes
 
 
-def _describe(command: tuple[str, ...], path: Path) -> dict[str, Any]:
+def _describe(command: tuple[str, ...], path: Path, max_pixels: int) -> dict[str, Any]:
     """ffprobe's JSON of streams and format."""
     result = run_tool(
         [*command, "-show_streams", "-show_format", "-of", "json", str(path)],
         wall_limit_s=_STREAMS_WALL_LIMIT_S,
     )
     if size := _PICTURE_SIZE.search(result.stderr):
-        raise _too_many_pixels(int(size[1]), int(size[2]))
+        raise _too_many_pixels(int(size[1]), int(size[2]), max_pixels)
     if result.returncode == 0:
         document: dict[str, Any] = json.loads(result.stdout)
         return document
@@ -177,6 +180,8 @@ def _describe(command: tuple[str, ...], path: Path) -> dict[str, Any]:
         raise NotMedia(
             f"{path.name} is an incomplete MP4: its index, which cameras write last, is missing; upload the whole file"
         )
+    if result.returncode < 0:
+        raise NotMedia(f"{path.name} can't be read: it makes ffprobe crash")
     refused = _REFUSED_DEMUXER.search(result.stderr)
     if refused and refused[1] in _PLAYLIST_DEMUXERS:
         raise _playlist_refused(path)
@@ -198,7 +203,7 @@ def _check_pixels(streams: Iterable[Stream], max_pixels: int) -> None:
             raise _too_many_pixels(stream.width, stream.height, max_pixels)
 
 
-def _too_many_pixels(width: int, height: int, max_pixels: int = MAX_PIXELS) -> TooManyPixels:
+def _too_many_pixels(width: int, height: int, max_pixels: int) -> TooManyPixels:
     return TooManyPixels(
         f"its pictures are {width}x{height}, {width * height / 1e6:.0f} megapixels; "
         f"at most {max_pixels / 1e6:.0f} can be played"

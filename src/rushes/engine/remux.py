@@ -145,7 +145,7 @@ def remux(
     `FfmpegRun.wait` other than FfmpegFailed.
     """
     container = choose_container(source)
-    output = folder / f"source{container.suffix}"
+    output = folder.absolute() / f"source{container.suffix}"
     argv = ffmpeg_argv(toolchain.ffmpeg.path, remux_arguments(source, container, str(output)))
     limits = Limits(
         wall_s=max(_SMALLEST_WALL_LIMIT_S, source.size_bytes / _BYTES_PER_S),

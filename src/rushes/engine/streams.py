@@ -53,9 +53,12 @@ def parse_stream(stream: Json) -> Stream:
     kind = stream.get("codec_type", "unknown")
     if kind == "video" and common["dispositions"] & _PICTURE_DISPOSITIONS:
         return OtherStream(kind="picture", **common)
-    if kind == "video" and stream.get("width") and stream.get("height") and common["codec"] != "unknown":
+    known = (
+        common["codec"] not in _UNKNOWN
+    )  # a phone's spatial sound has a name that only its maker's players know
+    if kind == "video" and known and stream.get("width") and stream.get("height"):
         return _video(stream, common)
-    if kind == "audio" and int(stream.get("sample_rate", 0)) > 0 and stream.get("channels", 0) > 0:
+    if kind == "audio" and known and int(stream.get("sample_rate", 0)) > 0 and stream.get("channels", 0) > 0:
         return _audio(stream, common)
     if kind == "subtitle":
         return SubtitleStream(**common)
