@@ -155,7 +155,9 @@ class VideoAssembly(Assembly):
                 f"{timeline.bounds[number]} is promised"
             )
         if not fragment.starts_with_sync or not sync_nal(fragment):
-            raise BrokenPromise(f"{self._rung.name}: segment {number} has a part that begins without a keyframe")
+            raise BrokenPromise(
+                f"{self._rung.name}: segment {number} has a part that begins without a keyframe"
+            )
         self._parts.append(fragment.data)
         self._samples += fragment.sample_count
         self._next_time = fragment.base_decode_time + fragment.duration
@@ -205,7 +207,9 @@ class AudioAssembly(Assembly):
 
     def _take(self, fragment: Fragment) -> None:
         if fragment.sample_count != 1:
-            raise BrokenPromise(f"{self._track.name}: a fragment holds {fragment.sample_count} frames, not one")
+            raise BrokenPromise(
+                f"{self._track.name}: a fragment holds {fragment.sample_count} frames, not one"
+            )
         if self._to_skip:
             self._to_skip -= 1
             return
@@ -226,4 +230,6 @@ class AudioAssembly(Assembly):
 
     def _end(self) -> None:
         if self._frames:
-            raise BrokenPromise(f"{self._track.name}: the sound ends {len(self._frames)} frames into a segment")
+            raise BrokenPromise(
+                f"{self._track.name}: the sound ends {len(self._frames)} frames into a segment"
+            )

@@ -85,7 +85,9 @@ def make_video_chunk(plan: Plan, rungs: Sequence[Rung], chunk: int, bench: Bench
     entry_s = max(start_s, plan.first_picture_s if plan.first_picture_s is not None else start_s)
     runs: list[_Run] = []
     for preroll_s in PREROLLS_S:
-        last = preroll_s is None or start_s - plan.origin_s <= preroll_s  # this one starts at the beginning anyway
+        last = (
+            preroll_s is None or start_s - plan.origin_s <= preroll_s
+        )  # this one starts at the beginning anyway
         with scratch_folder(bench.scratch) as scratch:
             outputs = [f"{rung.name}.mp4" for rung in rungs]
             body = ladder_command(plan, rungs, chunk, str(bench.source), outputs, preroll_s)
@@ -103,7 +105,9 @@ def make_video_chunk(plan: Plan, rungs: Sequence[Rung], chunk: int, bench: Bench
                 made = tuple(assembly.finish() for assembly in assemblies)
                 return Outcome(
                     made=made,
-                    warnings=(_damage_note(plan, timeline.start_s(timeline.chunks[chunk])),) if damaged else (),
+                    warnings=(_damage_note(plan, timeline.start_s(timeline.chunks[chunk])),)
+                    if damaged
+                    else (),
                     cpu_s=sum(r.cpu_s for r in runs),
                     wall_s=sum(r.wall_s for r in runs),
                 )
@@ -135,7 +139,9 @@ def make_audio_chunk(plan: Plan, track: AudioTrack, chunk: int, bench: Bench, wa
         body = audio_command(plan, track, chunk, str(bench.source), output)
         skipped = AAC_PRIMING_FRAMES + first - audio_window(track, chunk)[0]
     with scratch_folder(bench.scratch) as scratch:
-        assembly = AudioAssembly(track, chunk, scratch / output, bench.store, watch.published, skipped=skipped)
+        assembly = AudioAssembly(
+            track, chunk, scratch / output, bench.store, watch.published, skipped=skipped
+        )
         log = DecodeLog()
         run = _run(body, scratch, bench, watch, log, [assembly], lambda: True)
         if run.problem is not None:
@@ -184,7 +190,9 @@ def _damage_note(plan: Plan, at_s: Fraction, what: str = "picture") -> str:
 
 
 def _why(run: _Run, plan: Plan, at_s: Fraction) -> str:
-    said = run.problem or (run.log.error_lines[-1] if run.log.error_lines else "nothing could be decoded there")
+    said = run.problem or (
+        run.log.error_lines[-1] if run.log.error_lines else "nothing could be decoded there"
+    )
     return f"The part at {_clock(at_s)} cannot be decoded: {said}"
 
 

@@ -235,11 +235,15 @@ def edit_media_time(init: bytes) -> int:
         box = find(init, b"moov", b"trak", b"edts", b"elst")
     except MalformedBoxes:
         return 0
-    (time,) = struct.unpack_from(*((">q", init, box.start + 16) if init[box.start] else (">i", init, box.start + 12)))
+    (time,) = struct.unpack_from(
+        *((">q", init, box.start + 16) if init[box.start] else (">i", init, box.start + 12))
+    )
     return int(time)
 
 
-def audio_segment(*, sequence: int, base_decode_time: int, frame_samples: int, frames: Sequence[bytes]) -> bytes:
+def audio_segment(
+    *, sequence: int, base_decode_time: int, frame_samples: int, frames: Sequence[bytes]
+) -> bytes:
     """One moof and mdat that hold these AAC frames of equal length, as CMAF (ISO/IEC 23000-19) wants them."""
     sizes = struct.pack(f">{len(frames)}I", *map(len, frames))
     mfhd = _box(b"mfhd", struct.pack(">II", 0, sequence))

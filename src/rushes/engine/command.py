@@ -29,7 +29,12 @@ _PRINT_LEVEL = 24
 
 
 def ladder_command(
-    plan: Plan, rungs: Sequence[Rung], chunk: int, source: str, outputs: Sequence[str], preroll_s: Fraction | None
+    plan: Plan,
+    rungs: Sequence[Rung],
+    chunk: int,
+    source: str,
+    outputs: Sequence[str],
+    preroll_s: Fraction | None,
 ) -> list[str]:
     """Decode chunk `chunk` once and encode it for each of `rungs` into the file beside it in `outputs`.
 
@@ -44,9 +49,15 @@ def ladder_command(
     from_frame = first - run_up
     arguments = [
         *_seek(plan, from_frame / grid.rate if preroll_s is not None else None),
-        *("-reinit_filter", "0"),  # a picture that changes size must not start the frame count anew; scale adapts
+        *(
+            "-reinit_filter",
+            "0",
+        ),  # a picture that changes size must not start the frame count anew; scale adapts
         *INPUT_GUARDS,
-        *("-threads", "1"),  # decoder: parallelism belongs between chunks (25-35 % sooner), and damage decodes alike
+        *(
+            "-threads",
+            "1",
+        ),  # decoder: parallelism belongs between chunks (25-35 % sooner), and damage decodes alike
         *("-i", source),
         *("-filter_threads", "1"),
         *("-filter_complex_threads", "1"),  # same bytes whatever the machine
@@ -72,7 +83,10 @@ def copy_command(plan: Plan, rung: Rung, chunk: int, source: str, output: str) -
         *("-c", "copy"),
         *("-copypriorss", "0"),  # packets before the keyframe that we asked for belong to the chunk before
         *("-frames:v", str(packets)),  # exactly the chunk's; a time limit would round
-        *("-video_track_timescale", str(rung.timeline.timescale)),  # the source's own ticks: nothing is rounded
+        *(
+            "-video_track_timescale",
+            str(rung.timeline.timescale),
+        ),  # the source's own ticks: nothing is rounded
         *("-output_ts_offset", _seconds(-plan.origin_s)),  # tfdt counts from the beginning of the time line
         *_fragmented_mp4(),
         output,
@@ -128,7 +142,10 @@ def audio_copy_command(plan: Plan, track: AudioTrack, chunk: int, source: str, o
         *("-i", source),
         *("-map", f"0:{track.stream_index}"),
         *("-c", "copy"),
-        *("-copypriorss", "0"),  # seeking goes by the picture's keyframes: drop the sound before the one we want
+        *(
+            "-copypriorss",
+            "0",
+        ),  # seeking goes by the picture's keyframes: drop the sound before the one we want
         *("-frames:a", str((end - start) // AAC_FRAME_SAMPLES)),
         *_frame_fragments(),
         output,
@@ -151,7 +168,10 @@ def _seek(plan: Plan, time_s: Fraction | None) -> list[str]:
     arguments = ["-copyts"]  # the source's own clock; we place frames on the grid ourselves
     if time_s is not None and time_s > 0:
         arguments += [
-            *("-seek_timestamp", "1"),  # the time is the clock's, not counted from the container's start_time (P2)
+            *(
+                "-seek_timestamp",
+                "1",
+            ),  # the time is the clock's, not counted from the container's start_time (P2)
             "-noaccurate_seek",  # no frame is dropped for its time: the filter graph counts them
             *("-ss", _seconds(plan.origin_s + time_s)),
         ]
@@ -191,7 +211,10 @@ def _video_graph(plan: Plan, rungs: Sequence[Rung], from_frame: int, first: int,
     if len(rungs) == 1:
         return f"{stream},{_scale(rungs[0])}[v0]"
     names = [f"[s{number}]" for number in range(len(rungs))]
-    scaled = (f"{name}{_scale(rung)}[v{number}]" for number, (name, rung) in enumerate(zip(names, rungs, strict=True)))
+    scaled = (
+        f"{name}{_scale(rung)}[v{number}]"
+        for number, (name, rung) in enumerate(zip(names, rungs, strict=True))
+    )
     return f"{stream},split={len(rungs)}{''.join(names)};{';'.join(scaled)}"
 
 
@@ -223,14 +246,20 @@ def _x264(plan: Plan, rung: Rung, chunk: int) -> list[str]:
         *("-c:v", "libx264"),
         *("-preset", str(rung.x264_preset)),
         *("-profile:v", "high"),
-        *("-level:v", f"{rung.level_idc // 10}.{rung.level_idc % 10}"),  # CODECS is published before the first frame
+        *(
+            "-level:v",
+            f"{rung.level_idc // 10}.{rung.level_idc % 10}",
+        ),  # CODECS is published before the first frame
         *("-crf", str(rung.crf)),
         *("-maxrate:v", str(rung.maxrate_bps)),
         *("-bufsize:v", str(rung.bufsize_bits)),  # the cap that BANDWIDTH promises
         *("-x264-params", x264),
         *("-threads", "1"),  # encoder: other counts give other bytes, and chunks are the parallelism
         *("-flags:v", "+bitexact"),
-        *("-fps_mode:v", "passthrough"),  # the graph has counted the frames: the muxer must not drop or repeat any
+        *(
+            "-fps_mode:v",
+            "passthrough",
+        ),  # the graph has counted the frames: the muxer must not drop or repeat any
         *("-video_track_timescale", str(timeline.timescale)),
         # tfdt is absolute in the file as written: no patching, and chunks can be made in any order.
         *("-output_ts_offset", _seconds(timeline.start_s(segments.start))),
@@ -245,7 +274,10 @@ def _fragmented_mp4() -> list[str]:
         # A fragment per keyframe; the moov once the B-frame delay is known (it goes into the edit list, so tfdt
         # stays exact); offsets relative to the moof, as CMAF wants; decode times as they are, not from 0; no mfra.
         *("-movflags", "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"),
-        *("-flush_packets", "1"),  # a finished fragment is in the file at once: whoever waits gets it before the next
+        *(
+            "-flush_packets",
+            "1",
+        ),  # a finished fragment is in the file at once: whoever waits gets it before the next
         *("-f", "mp4"),
     ]
 

@@ -114,7 +114,9 @@ class Plan:
     grid: Grid | None
     rungs: tuple[Rung, ...]
     audio: tuple[AudioTrack, ...]
-    copy_refusal: str | None  # why the source's video is not a rung as it is; None where it is one, or there is none
+    copy_refusal: (
+        str | None
+    )  # why the source's video is not a rung as it is; None where it is one, or there is none
     warnings: tuple[str, ...]
 
     @property
@@ -154,16 +156,26 @@ def make_plan(source: Source, settings: Settings, encoder_build: str) -> Plan:
         grid = choose_grid(video, source.packets[video.index], tuple(spans.values()))
         origin_s, duration_s = grid.origin_s, grid.duration_s
         along = video_timeline(
-            grid.frames, grid.ticks_per_frame, grid.timescale, grid.rate,
-            segment_s=SEGMENT_S, opening_s=OPENING_SEGMENT_S, chunk_segments=CHUNK_SEGMENTS,
+            grid.frames,
+            grid.ticks_per_frame,
+            grid.timescale,
+            grid.rate,
+            segment_s=SEGMENT_S,
+            opening_s=OPENING_SEGMENT_S,
+            chunk_segments=CHUNK_SEGMENTS,
         )
         warnings += _picture_warnings(video)
     elif spans:
         origin_s = min(start for start, _ in spans.values())
         duration_s = max(end for _, end in spans.values()) - origin_s
         along = video_timeline(
-            max(1, -(-duration_s * AUDIO_RATE_HZ // 1)), 1, AUDIO_RATE_HZ, Fraction(AUDIO_RATE_HZ),
-            segment_s=SEGMENT_S, opening_s=OPENING_SEGMENT_S, chunk_segments=CHUNK_SEGMENTS,
+            max(1, -(-duration_s * AUDIO_RATE_HZ // 1)),
+            1,
+            AUDIO_RATE_HZ,
+            Fraction(AUDIO_RATE_HZ),
+            segment_s=SEGMENT_S,
+            opening_s=OPENING_SEGMENT_S,
+            chunk_segments=CHUNK_SEGMENTS,
         )
     else:
         raise ValueError("There is neither video nor audio in this file.")
@@ -176,7 +188,8 @@ def make_plan(source: Source, settings: Settings, encoder_build: str) -> Plan:
         refusal = cut if isinstance(cut, str) else None
         rungs = tuple(maker.rungs(video, grid, along, cut if isinstance(cut, VideoCut) else None))
     audio = tuple(
-        maker.audio_track(number, track, along, duration_s) for number, track in enumerate(source.audio, start=1)
+        maker.audio_track(number, track, along, duration_s)
+        for number, track in enumerate(source.audio, start=1)
     )
     plan = Plan(
         version=PLAN_VERSION,
@@ -209,8 +222,12 @@ class _Maker:
         if not self.settings.copy:
             return "copying is switched off"
         return video_cut(
-            video, self.source.packets[video.index], self.source.formats, grid,
-            segment_s=SEGMENT_S, opening_s=OPENING_SEGMENT_S,
+            video,
+            self.source.packets[video.index],
+            self.source.formats,
+            grid,
+            segment_s=SEGMENT_S,
+            opening_s=OPENING_SEGMENT_S,
         )
 
     def rungs(self, video: VideoStream, grid: Grid, along: Timeline, cut: VideoCut | None) -> Iterator[Rung]:
@@ -254,7 +271,9 @@ class _Maker:
             )
             yield replace(rung, key=self._key(rung, grid))
 
-    def audio_track(self, number: int, stream: AudioStream, along: Timeline, duration_s: Fraction) -> AudioTrack:
+    def audio_track(
+        self, number: int, stream: AudioStream, along: Timeline, duration_s: Fraction
+    ) -> AudioTrack:
         cut: AudioCut | str = "copying is switched off"
         if self.settings.copy:
             packets = self.source.packets[stream.index]
@@ -296,7 +315,11 @@ class _Maker:
         for name in ("name", "key", "language", "title", "default", "number"):
             told.pop(name, None)
         facts = (
-            self.source.key, self.encoder_build, COMMAND_VERSION, _encode_fraction(self.origin_s), told,
+            self.source.key,
+            self.encoder_build,
+            COMMAND_VERSION,
+            _encode_fraction(self.origin_s),
+            told,
             msgspec.to_builtins(grid, enc_hook=_encode_fraction),
         )
         return hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()[:16]
@@ -332,7 +355,9 @@ def from_json(text: bytes | str) -> Plan:
     except (msgspec.DecodeError, ValueError) as error:
         raise UnreadablePlan(f"This plan cannot be read: {error}") from error
     if plan.version != PLAN_VERSION:
-        raise UnreadablePlan(f"This plan has version {plan.version}; this build reads version {PLAN_VERSION}.")
+        raise UnreadablePlan(
+            f"This plan has version {plan.version}; this build reads version {PLAN_VERSION}."
+        )
     return plan
 
 

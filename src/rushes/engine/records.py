@@ -46,7 +46,9 @@ class Records:
         )
         if not there or not self._store.exists(rendition.init_name):
             return None
-        return Made(rendition=rendition.name, chunk=chunk, segment_bytes=record.segment_bytes), record.warnings
+        return Made(
+            rendition=rendition.name, chunk=chunk, segment_bytes=record.segment_bytes
+        ), record.warnings
 
     def write_plan(self, plan_json: bytes) -> None:
         self._store.write(f"{STATE_FOLDER}/plan.json", plan_json)

@@ -128,7 +128,9 @@ class Board:
             if rendition.method == "encode" and isinstance(rendition, Rung) and name != self._lead:
                 continue
             timeline = rendition.timeline
-            for chunk in range(timeline.chunk_of(timeline.segment_at(self._position_s)), timeline.chunk_count):
+            for chunk in range(
+                timeline.chunk_of(timeline.segment_at(self._position_s)), timeline.chunk_count
+            ):
                 start_s = timeline.start_s(timeline.chunks[chunk])
                 if start_s >= self._position_s + AHEAD_S:
                     break

@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Literal
 
 from . import EngineError
-from .chunk import Bench, Outcome, UndecodableChunk, Watch, make_audio_chunk, make_copy_chunk, make_video_chunk
+from .chunk import (
+    Bench,
+    Outcome,
+    UndecodableChunk,
+    Watch,
+    make_audio_chunk,
+    make_copy_chunk,
+    make_video_chunk,
+)
 from .plan import AudioTrack, Plan, Rung, from_json, locate, to_json
 from .process import Cancelled, FfmpegInterrupted, sweep_scratch
 from .records import STATE_FOLDER, Records
@@ -425,4 +433,3 @@ def _weights(plan: Plan) -> dict[str, float]:
         else:
             weights[rendition.name] = 20_000.0 if rendition.method == "encode" else 1_000.0
     return weights
-

@@ -102,7 +102,9 @@ class PacketIndex:
     size_bytes: array[int]
     position: array[int]  # byte offset in the file, -1 where unknown
     keyframes: array[int]  # packet numbers (decoding order) flagged key
-    last_duration: int  # ticks: how long the packet presented last is shown, estimated where the container is silent
+    last_duration: (
+        int  # ticks: how long the packet presented last is shown, estimated where the container is silent
+    )
     discarded: int = 0  # packets an edit list hides
     corrupt: int = 0
     empty: int = 0  # packets of no bytes, kept in time: a frame that an AVI dropped

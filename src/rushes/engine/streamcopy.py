@@ -16,7 +16,9 @@ from .settings import AAC_FRAME_SAMPLES, COPY_CAP_FACTOR, COPY_CHUNK_S, EDGE_TOL
 from .source import AudioStream, PacketIndex, VideoStream
 from .timeline import Timeline
 
-MAX_GOP_S = 10  # a segment is at least a GOP; longer ones make seeking slow and are refused by Apple's validator
+MAX_GOP_S = (
+    10  # a segment is at least a GOP; longer ones make seeking slow and are refused by Apple's validator
+)
 _CONTAINERS = frozenset({"mov", "mp4", "matroska", "webm"})  # in which ffmpeg seeks to a given keyframe
 _PROFILES = frozenset({"Constrained Baseline", "Baseline", "Main", "High"})
 
@@ -43,8 +45,13 @@ class AudioCut:
 
 
 def video_cut(
-    video: VideoStream, packets: PacketIndex, formats: frozenset[str], grid: Grid, *, segment_s: Fraction,
-    opening_s: Fraction
+    video: VideoStream,
+    packets: PacketIndex,
+    formats: frozenset[str],
+    grid: Grid,
+    *,
+    segment_s: Fraction,
+    opening_s: Fraction,
 ) -> VideoCut | str:
     """The cut of an eligible video, or the reason why it has to be encoded."""
     if reason := _stream_refusal(video, packets, formats, grid):
@@ -72,7 +79,9 @@ def video_cut(
     average = sum(sizes) / timeline.duration_s
     cap = cap_bps(*video.display_size, grid.rate) * COPY_CAP_FACTOR
     if average > cap or max(rates) > 2 * cap:
-        return f"its bitrate is too high for streaming ({round(average / 1000)} kbit/s, cap {round(cap / 1000)})"
+        return (
+            f"its bitrate is too high for streaming ({round(average / 1000)} kbit/s, cap {round(cap / 1000)})"
+        )
     return VideoCut(
         timeline=timeline,
         chunk_packets=tuple(firsts[n] for n in timeline.chunks),
@@ -127,7 +136,11 @@ def _cut(
 
 
 def audio_cut(
-    audio: AudioStream, packets: PacketIndex, formats: frozenset[str], origin_s: Fraction, duration_s: Fraction
+    audio: AudioStream,
+    packets: PacketIndex,
+    formats: frozenset[str],
+    origin_s: Fraction,
+    duration_s: Fraction,
 ) -> AudioCut | str:
     """The cut of an eligible AAC track, or the reason why it has to be encoded."""
     rate = audio.sample_rate_hz

@@ -62,8 +62,16 @@ class Timeline:
         return min(max(bisect_right(self.bounds, time_s * self.timescale) - 1, 0), self.segment_count - 1)
 
 
-def video_timeline(frames: int, ticks_per_frame: int, timescale: int, rate: Fraction, *, segment_s: Fraction,
-                   opening_s: Fraction, chunk_segments: int) -> Timeline:
+def video_timeline(
+    frames: int,
+    ticks_per_frame: int,
+    timescale: int,
+    rate: Fraction,
+    *,
+    segment_s: Fraction,
+    opening_s: Fraction,
+    chunk_segments: int,
+) -> Timeline:
     """Segments of a whole number of frames; the first chunk's are shorter, so that the first picture comes sooner.
 
     A tail shorter than a segment goes into the last chunk (as a segment of its own): a process of its own for a few
@@ -93,6 +101,7 @@ def audio_timeline(along: Timeline, *, rate_hz: int, frame_samples: int, chunk_s
     The end is rounded up, so that sound never ends before the picture. Where video segments are shorter than an
     audio frame (a picture at the very end), neighbours are merged.
     """
+
     def frame_at(segment: int) -> int:
         return round(Fraction(along.bounds[segment] * rate_hz, along.timescale * frame_samples))
 
