@@ -49,16 +49,25 @@ def routes(screening: Screening) -> list[Route]:
 
 def _public(session: Session, _: Request) -> Response:
     """Only rungs that can be fed now: any player may take any of them."""
-    return _changing(hls.multivariant(session.plan, session.fed_rungs()), HLS)
+    return _changing(hls.multivariant(session.plan, session.fed_rungs(), _measured(session)), HLS)
 
 
 def _whole(session: Session, _: Request) -> Response:
     """Every rung, for our page: it is told by events which can be fed, as hls.js reads this only once."""
-    return _changing(hls.multivariant(session.plan, _every_rung(session)), HLS)
+    return _changing(hls.multivariant(session.plan, _every_rung(session), _measured(session)), HLS)
 
 
 def _manifest(session: Session, _: Request) -> Response:
-    return _changing(dash.manifest(session.plan, session.fed_rungs()), DASH)
+    return _changing(dash.manifest(session.plan, session.fed_rungs(), _measured(session)), DASH)
+
+
+def _measured(session: Session) -> dict[str, hls.Measured]:
+    """Of what is complete; the rest is promised by its caps."""
+    return {
+        rendition.name: hls.measure(rendition, session.segment_bytes(rendition.name))
+        for rendition in session.plan.renditions
+        if session.complete(rendition.name)
+    }
 
 
 def _every_rung(session: Session) -> tuple[str, ...]:
@@ -69,7 +78,7 @@ def _one_rung(session: Session, request: Request) -> Response:
     name = request.path_params["rendition"]
     if name not in _every_rung(session):
         return not_found()
-    return _changing(hls.rung_playlist(session.plan, name), HLS)
+    return _changing(hls.rung_playlist(session.plan, name, _measured(session)), HLS)
 
 
 def _media_playlist(kind: type[Rung | AudioTrack], session: Session, request: Request) -> Response:
