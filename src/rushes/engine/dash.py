@@ -1,134 +1,163 @@
-"""A static DASH manifest over the same files as HLS (ISO/IEC 23009-1, live profile: segments by number)."""
+"""The DASH manifest (ISO/IEC 23009-1) over the same files as the HLS playlists: static, number templates, time lines.
+
+Times in it are those after the init segments' edit lists, which take out the B-frame delay: nothing is offset here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 from xml.etree import ElementTree as ET
 
-from .hls import Measured
-from .plan import AudioTrack, Plan, Rung
+from .hls import Measured, rates_of
+from .labels import track_labels, track_language
+from .plan import AudioTrack, Plan, Rendition, Rung
+from .settings import OPENING_SEGMENT_S
 from .timeline import Timeline
 
 _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
+#: Number templates: the profile's name says "live", its static use is what everybody's VOD is.
+_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
 
 
 def manifest(plan: Plan, rungs: Collection[str], measured: Mapping[str, Measured] | None = None) -> str:
-    """`manifest.mpd` with `rungs`, and every audio track.
+    """`manifest.mpd`: the named rungs and every audio track. `measured` replaces planned rates, by rendition name.
 
-    A copied rung has boundaries of its own, which an adaptation set must not mix: it is left out unless it is alone.
+    A copied rung with boundaries of its own is left out, as players switch between segments of equal number and time,
+    unless it is the only one. Raises KeyError for a name that is no rung, ValueError where a video has no rung named.
     """
-    mpd = ET.Element(
+    rates = measured or {}
+    root = ET.Element(
         "MPD",
         {
             "xmlns": _NAMESPACE,
             "type": "static",
-            "profiles": "urn:mpeg:dash:profile:isoff-live:2011",
-            "minBufferTime": "PT4S",
+            "profiles": _PROFILE,
             "mediaPresentationDuration": _duration(plan.duration_s),
+            # At `bandwidth`, this much in the buffer is always enough: it is the peak over two seconds or more.
+            "minBufferTime": _duration(OPENING_SEGMENT_S),
         },
     )
-    period = ET.SubElement(mpd, "Period", {"id": "0", "start": "PT0S"})
-    video = [rung for rung in plan.rungs if rung.name in rungs]
-    if any(rung.method == "encode" for rung in video):
-        video = [rung for rung in video if rung.method == "encode"]
-    if video:
-        assert plan.grid is not None
-        rate = plan.grid.rate
-        attributes = {
-            "id": "video",
-            "contentType": "video",
-            "mimeType": "video/mp4",
-            "segmentAlignment": "true",
-            "startWithSAP": "1",
-            "frameRate": f"{rate.numerator}/{rate.denominator}"
-            if rate.denominator > 1
-            else str(rate.numerator),
-        }
-        adaptation = ET.SubElement(period, "AdaptationSet", attributes)
-        for rung in video:
-            extra = {"width": str(rung.width), "height": str(rung.height), "sar": "1:1"}
-            _representation(adaptation, rung, measured or {}, extra)
-    for track in plan.audio:
-        _audio(period, track, measured or {})
-    ET.indent(mpd)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(mpd, encoding="unicode") + "\n"
+    period = ET.SubElement(root, "Period", {"id": "0", "start": "PT0S"})
+    if plan.rungs:
+        _video_set(period, plan, _aligned(plan, rungs), rates)
+    for track, label in zip(plan.audio, track_labels(plan.audio), strict=True):
+        _audio_set(period, track, label, rates)
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _audio(period: ET.Element, track: AudioTrack, measured: Mapping[str, Measured]) -> None:
-    adaptation = ET.SubElement(
+def _aligned(plan: Plan, names: Collection[str]) -> list[Rung]:
+    unknown = set(names) - {rung.name for rung in plan.rungs}
+    if unknown:
+        raise KeyError(f"{', '.join(sorted(unknown))}: no such rung")
+    listed = [rung for rung in plan.rungs if rung.name in names]
+    if not listed:
+        raise ValueError("A manifest names at least one rung.")
+    encoded = next((rung for rung in listed if rung.method == "encode"), None)
+    if encoded is None:
+        return listed
+    return [
+        rung for rung in listed if rung.method == "encode" or _same_bounds(rung.timeline, encoded.timeline)
+    ]
+
+
+def _same_bounds(one: Timeline, other: Timeline) -> bool:
+    return len(one.bounds) == len(other.bounds) and all(
+        a * other.timescale == b * one.timescale for a, b in zip(one.bounds, other.bounds, strict=True)
+    )
+
+
+def _video_set(period: ET.Element, plan: Plan, rungs: list[Rung], rates: Mapping[str, Measured]) -> None:
+    assert plan.grid is not None  # a plan with rungs has a grid
+    group = ET.SubElement(
         period,
         "AdaptationSet",
         {
-            "id": track.name,
-            "contentType": "audio",
-            "mimeType": "audio/mp4",
-            "lang": track.language or "und",
+            "id": "0",
+            "contentType": "video",
+            "mimeType": "video/mp4",
             "segmentAlignment": "true",
-            "startWithSAP": "1",
+            "startWithSAP": "1",  # every segment begins with an IDR picture, and nothing after it is shown before it
         },
     )
-    ET.SubElement(
-        adaptation,
-        "Role",
-        {"schemeIdUri": "urn:mpeg:dash:role:2011", "value": "main" if track.default else "alternate"},
-    )
-    if track.title:
-        label = ET.SubElement(adaptation, "Label")
-        label.text = "".join(c for c in track.title if c.isprintable())
-    extra = {"audioSamplingRate": str(track.sample_rate_hz)}
-    representation = _representation(adaptation, track, measured, extra)
-    configuration = ET.Element(
-        "AudioChannelConfiguration",
-        {
-            "schemeIdUri": "urn:mpeg:dash:23003:3:audio_channel_configuration:2011",
-            "value": str(track.channels),
-        },
-    )
-    representation.insert(0, configuration)
+    for rung in rungs:
+        attributes = {
+            "id": rung.name,
+            "bandwidth": str(rates_of(rung, rates).peak_bps),
+            "codecs": rung.codec_string,
+            "width": str(rung.width),
+            "height": str(rung.height),
+            "frameRate": str(plan.grid.rate),
+            "sar": "1:1",
+        }
+        _segments(ET.SubElement(group, "Representation", attributes), rung, rung.timeline)
 
 
-def _representation(
-    adaptation: ET.Element,
-    rendition: Rung | AudioTrack,
-    measured: Mapping[str, Measured],
-    extra: Mapping[str, str],
-) -> ET.Element:
-    found = measured.get(rendition.name)
-    bandwidth = found.peak_bps if found else rendition.bandwidth_bps
+def _audio_set(period: ET.Element, track: AudioTrack, label: str, rates: Mapping[str, Measured]) -> None:
     attributes = {
-        "id": rendition.name,
-        "codecs": rendition.codec_string,
-        "bandwidth": str(bandwidth),
-        **extra,
+        "id": str(track.number),
+        "contentType": "audio",
+        "mimeType": "audio/mp4",
+        "segmentAlignment": "true",
+        "startWithSAP": "1",
     }
-    representation = ET.SubElement(adaptation, "Representation", attributes)
+    if language := track_language(track):
+        attributes["lang"] = language
+    group = ET.SubElement(period, "AdaptationSet", attributes)
+    ET.SubElement(group, "Label").text = label
+    role = "main" if track.default else "alternate"
+    ET.SubElement(group, "Role", {"schemeIdUri": "urn:mpeg:dash:role:2011", "value": role})
+    representation = ET.SubElement(
+        group,
+        "Representation",
+        {
+            "id": track.name,
+            "bandwidth": str(rates_of(track, rates).peak_bps),
+            "codecs": track.codec_string,
+            "audioSamplingRate": str(track.sample_rate_hz),
+        },
+    )
+    scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
+    ET.SubElement(
+        representation, "AudioChannelConfiguration", {"schemeIdUri": scheme, "value": str(track.channels)}
+    )
+    _segments(representation, track, track.timeline)
+
+
+def _segments(representation: ET.Element, rendition: Rendition, timeline: Timeline) -> None:
+    """The template is the representation's own, because the folder's key is; its time line is that of the plan."""
     template = ET.SubElement(
         representation,
         "SegmentTemplate",
         {
-            "timescale": str(rendition.timeline.timescale),
-            "startNumber": "0",
+            "timescale": str(timeline.timescale),
             "initialization": rendition.init_name,
             "media": f"{rendition.folder}/$Number$.m4s",
+            "startNumber": "0",
         },
     )
-    _timeline(template, rendition.timeline)
-    return representation
+    along = ET.SubElement(template, "SegmentTimeline")
+    start = 0
+    for duration, count in _runs(timeline):
+        attributes = {"t": str(start)} if start == 0 else {}
+        attributes["d"] = str(duration)
+        if count > 1:
+            attributes["r"] = str(count - 1)
+        ET.SubElement(along, "S", attributes)
+        start += duration * count
 
 
-def _timeline(template: ET.Element, timeline: Timeline) -> None:
-    """Equal neighbours are written once, with a count."""
-    element = ET.SubElement(template, "SegmentTimeline")
-    lengths = [b - a for a, b in zip(timeline.bounds, timeline.bounds[1:], strict=False)]
-    time = 0
-    for length, run in groupby(lengths):
-        count = sum(1 for _ in run)
-        attributes = {"d": str(length)} | ({"r": str(count - 1)} if count > 1 else {})
-        ET.SubElement(element, "S", ({"t": "0"} if time == 0 else {}) | attributes)
-        time += length * count
+def _runs(timeline: Timeline) -> Iterator[tuple[int, int]]:
+    """Durations in ticks, and how many segments in a row have each."""
+    durations = (end - start for start, end in pairwise(timeline.bounds))
+    for duration, same in groupby(durations):
+        yield duration, len(list(same))
 
 
-def _duration(seconds: Fraction) -> str:
-    return f"PT{float(seconds):.6f}".rstrip("0").rstrip(".") + "S"
+def _duration(time_s: Fraction) -> str:
+    """ISO 8601: `PT12.345S`, to a microsecond."""
+    microseconds = round(time_s * 1_000_000)
+    decimals = f"{microseconds % 1_000_000:06d}".rstrip("0")
+    return f"PT{microseconds // 1_000_000}{'.' if decimals else ''}{decimals}S"
