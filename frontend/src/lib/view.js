@@ -29,7 +29,6 @@ export class View {
     if (status.progress === undefined) progress.removeAttribute("value");
     else progress.value = status.state === "finished" ? 1 : status.progress;
     progress.hidden = status.state === "failed";
-    this.at("work-title").textContent = status.state === "finished" ? "Encoded" : "Encoding";
     this.facts(status);
     for (const rung of status.rungs) this.rung(rung);
     this.list("warnings", status.warnings);
@@ -209,6 +208,10 @@ function box(start, end) {
 function duration(seconds) {
   const whole = Math.max(1, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  if (whole < 3600) return join(Math.floor(whole / 60), "min", whole % 60, "s");
+  return join(Math.floor(whole / 3600), "h", Math.floor((whole % 3600) / 60), "min");
+}
+
+function join(large, largeUnit, small, smallUnit) {
+  return small ? `${large} ${largeUnit} ${small} ${smallUnit}` : `${large} ${largeUnit}`;
 }

@@ -6,51 +6,55 @@ import sys
 import webbrowser
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 import click
 
 from rushes.cli.doctor import scratch_root
-from rushes.cli.settings_options import settings_of, settings_options
+from rushes.cli.encode import parse_rungs, settings_of
+from rushes.engine import EngineError
 from rushes.engine.binaries import toolchain
+from rushes.engine.prepare import prepared
+from rushes.engine.publish import write_playlists
 from rushes.engine.scratch import scratch_folder, sweep_scratch
-from rushes.engine.session import Session
+from rushes.engine.session import Event, Session
 from rushes.engine.settings import Quality
 from rushes.play.app import create_app
-from rushes.play.opening import open_session
 from rushes.play.pages import PageNotBuilt
 from rushes.play.server import AddressUnusable, Server, listen, url_of
 
 
 @click.command()
-@click.argument("input_path", metavar="INPUT", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("input_path", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one."
-)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in a browser.")
 @click.option(
     "-o",
     "--output",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Keep the streams in this folder, and use what is there already. Without it they are removed in the end.",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Keep the streams in this folder, and go on with what is there. Without it they are gone in the end.",
 )
-@settings_options
+@click.option(
+    "--rungs", callback=parse_rungs, help="Sizes by the short side, e.g. 720p,360p. [1080p,720p,480p,360p]"
+)
+@click.option("--quality", type=click.Choice(get_args(Quality)), default="standard", show_default=True)
+@click.option("--no-copy", is_flag=True, help="Encode the top rung even where the source could be copied.")
 def play(
     input_path: Path,
     host: str,
     port: int,
     open_browser: bool,
-    folder: Path | None,
-    rungs: tuple[int, ...],
+    output: Path | None,
+    rungs: tuple[int, ...] | None,
     quality: Quality,
-    copy: bool,
+    no_copy: bool,
 ) -> None:
     """Serve INPUT at once, on a page and as HLS and DASH, and encode first what is watched. Ctrl-C ends it."""
-    # Not the default action: what is in the `with` blocks below has to be cleaned up.
+    # Not the signal's default action: what the `with` block holds has to be given back.
     signal.signal(signal.SIGTERM, _leave)
-    settings = settings_of(rungs, quality, copy)
+    settings = settings_of(rungs, quality, no_copy)
     tools = toolchain()
     with contextlib.ExitStack() as stack:
         try:
@@ -61,7 +65,17 @@ def play(
         scratch = stack.enter_context(scratch_folder(scratch_root()))
 
         def prepare() -> Session:
-            return open_session(input_path, folder or scratch / "streams", scratch, settings, tools)
+            ready = stack.enter_context(prepared(input_path, settings, tools, scratch))
+            folder = output or scratch / "streams"
+            try:
+                session = Session(
+                    ready.plan, ready.source.path, folder, ffmpeg=tools.ffmpeg.path, watched=True
+                )
+            except OSError as error:
+                raise EngineError(f"{folder} cannot be written: {error.strerror or error}") from error
+            if output is not None:
+                _write_playlists_at_the_end(session)
+            return session
 
         try:
             app = create_app(input_path.name, prepare, on_failed=lambda: server.stop())
@@ -76,6 +90,17 @@ def play(
             server.run(sockets=[listener])
         if app.state.screening.error:
             raise click.ClickException(app.state.screening.error)
+
+
+def _write_playlists_at_the_end(session: Session) -> None:
+    """So that a folder that is kept plays from any static web server, as after `rushes encode`."""
+
+    def look(_: Event | None = None) -> None:
+        if session.status().state != "encoding":
+            write_playlists(session.plan, session, session.store)
+
+    session.subscribe(look)
+    look()
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
