@@ -1,4 +1,4 @@
-"""From the fragments that ffmpeg writes to the plan's segments, each held against its promise before it is published."""
+"""From fragments that ffmpeg writes to the plan's segments, each held against its promise before it is published."""
 
 from __future__ import annotations
 

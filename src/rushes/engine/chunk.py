@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from . import EngineError
@@ -30,7 +31,6 @@ from .settings import AAC_FRAME_SAMPLES
 from .store import SegmentStore
 
 _HARVEST_S = 0.03  # how often the growing outputs are looked at
-#: Nothing of a decoder's complaints is as long as this; a note for the user names the place instead.
 _AUDIO_ENTRY_ERRORS = 2  # entering MP3 or AC-3 in mid-stream costs a line or two and nothing that is kept
 
 
@@ -50,10 +50,12 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
+    """What a chunk's process gave; CPU and wall are ffmpeg's."""
+
     made: tuple[Made, ...]
     warnings: tuple[str, ...] = ()
     cpu_s: float = 0.0
-    wall_s: float = 0.0  # of ffmpeg; the rest of the time is the engine's own
+    wall_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ def make_video_chunk(plan: Plan, rungs: Sequence[Rung], chunk: int, bench: Bench
                 for rung, output in zip(rungs, outputs, strict=True)
             ]
             log = DecodeLog()
-            run = _run(body, scratch, bench, watch, log, assemblies, lambda log=log: log.clean(entry_s))
+            run = _run(body, scratch, bench, watch, log, assemblies, partial(log.clean, entry_s))
             runs.append(run)
             damaged = not log.healed_before(start_s)
             inherent = damaged and len(runs) > 1 and same_damage(runs[-2].log, log, start_s)

@@ -80,6 +80,7 @@ class Fragment:
 
     @property
     def sample_count(self) -> int:
+        """How many frames it holds."""
         return len(self.sample_sizes)
 
     @cached_property
@@ -89,7 +90,10 @@ class Fragment:
 
 
 class FragmentReader:
-    """Reads a file of one track that ffmpeg is still writing. `init` is ftyp and moov as they are, None until complete."""
+    """Reads a file of one track that ffmpeg is still writing.
+
+    `init` is ftyp and moov as they are, None until complete.
+    """
 
     def __init__(self, path: Path) -> None:
         self.init: bytes | None = None

@@ -1,7 +1,8 @@
-"""Command lines as pure functions of a plan. What follows `ffmpeg_argv`'s own options; every flag has its reason beside it.
+"""Command lines as pure functions of a plan: what follows `ffmpeg_argv`'s own options, each flag's reason beside it.
 
-A segment's bytes depend on the plan alone: the same chunk bounds, one thread per encoder and filter, and each rung scaled
-from the source by itself, so that a rung made alone (the lead) equals the same rung made in the ladder, byte for byte.
+A segment's bytes depend on the plan alone: the same chunk bounds, one thread per encoder and filter, and each rung
+scaled from the source by itself, so that a rung made alone (the lead) equals the same rung made in the ladder, byte
+for byte.
 Output files are named relative to the run's scratch folder.
 """
 
@@ -164,7 +165,7 @@ def audio_window(track: AudioTrack, chunk: int) -> tuple[int, int]:
 
 
 def _seek(plan: Plan, time_s: Fraction | None) -> list[str]:
-    """Input options that start decoding at the keyframe at or before `time_s` of the time line; None: at the beginning."""
+    """Input options: start decoding at the keyframe at or before `time_s` of the time line; None: at the beginning."""
     arguments = ["-copyts"]  # the source's own clock; we place frames on the grid ourselves
     if time_s is not None and time_s > 0:
         arguments += [
@@ -230,7 +231,8 @@ def _scale(rung: Rung) -> str:
 
 def _x264(plan: Plan, rung: Rung, chunk: int) -> list[str]:
     grid, timeline = plan.grid, rung.timeline
-    assert grid is not None and rung.level_idc is not None
+    assert grid is not None
+    assert rung.level_idc is not None
     segments = timeline.chunk_segments(chunk)
     gop = (timeline.bounds[segments.start + 1] - timeline.bounds[segments.start]) // grid.ticks_per_frame
     x264 = ":".join(

@@ -29,6 +29,7 @@ class DecodeLog:
         self._errors: list[tuple[int, str]] = []  # (how many times had been printed before, line)
 
     def add(self, line: str) -> None:
+        """Take in a line of stderr."""
         if match := _PRINTED.match(line):
             self._printed.append(Fraction(match[1]))
         elif line_level(line) in _ERRORS and len(self._errors) < _KEPT:
@@ -36,10 +37,11 @@ class DecodeLog:
 
     @property
     def error_lines(self) -> tuple[str, ...]:
+        """Errors without the addresses that differ in each run."""
         return tuple(line for _, line in self._errors)
 
     def began_by(self, time_s: Fraction) -> bool:
-        """Whether the first decoded frame is at or before `time_s` (source clock): a later one would be padding (P2)."""
+        """Whether the first decoded frame is at or before `time_s` (source clock): a later one is padding (P2)."""
         return bool(self._printed) and self._printed[0] <= time_s + _ROUNDING_S
 
     def clean(self, time_s: Fraction) -> bool:

@@ -1,7 +1,7 @@
 """The frame grid: which rate a source is shown at, where its time line begins and how many frames it has.
 
-A constant rate keeps its rational; it snaps to a standard rate only where the whole count changes by at most half a frame.
-A variable rate takes the lowest standard rate that keeps its usual gap. 60 fps at most (DESIGN.md, "Videos").
+A constant rate keeps its rational; it snaps to a standard rate only where the whole count changes by at most half a
+frame. A variable rate takes the lowest standard rate that keeps its usual gap. 60 fps at most (DESIGN.md, "Videos").
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, floor
 
 from .settings import EDGE_TOLERANCE_S, MAX_RATE
@@ -47,6 +48,7 @@ class Grid:
 
     @property
     def duration_s(self) -> Fraction:
+        """Of all frames."""
         return self.frames / self.rate
 
     @property
@@ -56,6 +58,7 @@ class Grid:
 
     @property
     def ticks_per_frame(self) -> int:
+        """Ticks of `timescale` that a frame lasts."""
         return self.rate.denominator * self._factor
 
     @property
@@ -137,14 +140,14 @@ def _snap(rate: Fraction, duration_s: Fraction) -> Fraction:
 
 def _usual_gap_s(times: Sequence[int], tick: Fraction, last_duration: int) -> Fraction:
     """The mean of the gaps near the median: a container's rounding to milliseconds averages out."""
-    gaps = sorted(b - a for a, b in zip(times, times[1:], strict=False)) or [max(1, last_duration)]
+    gaps = sorted(b - a for a, b in pairwise(times)) or [max(1, last_duration)]
     median = gaps[len(gaps) // 2]
     near = [gap for gap in gaps if abs(gap - median) * 4 <= median] or [median]
     return Fraction(sum(near), len(near)) * tick
 
 
 def _lowest_rate_for(gap_s: Fraction) -> Fraction:
-    """The lowest standard rate at which no usual frame is lost; the nearest where jitter (5 %) hides which that is."""
+    """The lowest standard rate that loses no usual frame; the nearest where jitter (5 %) hides which that is."""
     wanted = 1 / gap_s
     nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - wanted))
     if abs(nearest - wanted) * 20 <= wanted:
@@ -153,7 +156,7 @@ def _lowest_rate_for(gap_s: Fraction) -> Fraction:
 
 
 def _shown_times(video: VideoStream, packets: PacketIndex) -> array[int]:
-    """When pictures are shown, ascending. A recording cut in mid-stream begins with pictures that need one before it."""
+    """When pictures are shown, ascending, from the first that can be decoded: a cut recording begins with some that can't."""
     first = packets.keyframes[0] if packets.keyframes and video.codec in _REORDERED else 0
     since = packets.pts[first]
     return array("q", sorted({pts for pts in packets.pts[first:] if pts >= since}))

@@ -33,7 +33,7 @@ def rung_sizes(
 
 
 def scaled(display_size: tuple[int, int], short_side: int) -> tuple[int, int]:
-    """`display_size` with its short side brought to `short_side`: aspect kept to the nearest even number, never larger."""
+    """`display_size` brought to `short_side`: aspect kept to the nearest even number, never larger."""
     width, height = display_size
     short, long = min(width, height), max(width, height)
     side = min(short_side, even(short))

@@ -1,7 +1,8 @@
 """The plan of a video: every rung, every segment and every name, as plain data fixed before anything is encoded.
 
-`make_plan` is a pure function of (source, settings, encoder build). A plan is a promise: its playlists are published
-at once, and each chunk delivers exactly its frames and samples. It serialises to JSON and back (`to_json`, `from_json`).
+`make_plan` is a pure function of (source, settings, encoder build). A plan is a promise: its playlists are
+published at once, and each chunk delivers exactly its frames and samples. It serialises to JSON and back (`to_json`,
+`from_json`).
 """
 
 from __future__ import annotations
@@ -55,13 +56,16 @@ class Rendition:
 
     @property
     def folder(self) -> str:
+        """Where its segments lie."""
         return f"{self.name}/{self.key}"
 
     @property
     def init_name(self) -> str:
+        """Name of the init segment."""
         return f"{self.folder}/init.mp4"
 
     def segment_name(self, number: int) -> str:
+        """Name of segment `number`."""
         return f"{self.folder}/{number}.m4s"
 
 
@@ -121,6 +125,7 @@ class Plan:
 
     @property
     def renditions(self) -> tuple[Rung | AudioTrack, ...]:
+        """Rungs, then audio tracks."""
         return (*self.rungs, *self.audio)
 
     def rendition(self, name: str) -> Rung | AudioTrack:
@@ -132,10 +137,12 @@ class Plan:
 
     @property
     def encoded_rungs(self) -> tuple[Rung, ...]:
+        """Rungs that are not copied: they share one time line."""
         return tuple(rung for rung in self.rungs if rung.method == "encode")
 
     @property
     def copied_rung(self) -> Rung | None:
+        """The rung that is the source as it is."""
         return next((rung for rung in self.rungs if rung.method == "copy"), None)
 
     @property

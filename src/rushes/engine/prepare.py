@@ -26,7 +26,7 @@ class Prepared:
 
 @contextmanager
 def prepared(path: Path, settings: Settings, toolchain: Toolchain, scratch: Path) -> Iterator[Prepared]:
-    """Probe and plan the file at `path`. A copy that is needed for seeking lies below `scratch` until the block is left.
+    """Probe and plan the file at `path`; a copy that seeking needs lies below `scratch` until the block is left.
 
     Raises ProbeError and its kin, RemuxFailed, and what `FfmpegRun.wait` raises.
     """

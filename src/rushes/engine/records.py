@@ -27,6 +27,7 @@ class Records:
         self._store = store
 
     def commit(self, rendition: Rung | AudioTrack, made: Made, warnings: tuple[str, ...] = ()) -> None:
+        """Record a chunk whose files are published. Raises OSError."""
         record = _Record(segment_bytes=made.segment_bytes, warnings=warnings)
         self._store.write(_name(rendition, made.chunk), msgspec.json.encode(record))
 
@@ -51,9 +52,11 @@ class Records:
         ), record.warnings
 
     def write_plan(self, plan_json: bytes) -> None:
+        """Keep the plan that this folder is encoded by."""
         self._store.write(f"{STATE_FOLDER}/plan.json", plan_json)
 
     def read_plan(self) -> bytes | None:
+        """The plan that was kept last."""
         name = f"{STATE_FOLDER}/plan.json"
         return self._store.read(name) if self._store.exists(name) else None
 

@@ -62,6 +62,7 @@ class Board:
         self._position_s = self._of[name].timeline.start_s(segment)
 
     def done(self, name: str, chunk: int) -> None:
+        """The chunk is published and committed."""
         self._open[name].discard(chunk)
         self._wanted.pop((name, chunk), None)
 
@@ -80,6 +81,7 @@ class Board:
 
     @property
     def failures(self) -> dict[tuple[str, int], str]:
+        """Reasons by rendition and chunk."""
         return dict(self._failed)
 
     def complete(self, name: str) -> bool:
@@ -92,9 +94,11 @@ class Board:
         return not any(self._open.values())
 
     def started(self, task: Task) -> None:
+        """Somebody makes it now."""
         self._running.append(task)
 
     def ended(self, task: Task) -> None:
+        """Nobody makes it any more, whatever came of it."""
         self._running.remove(task)
 
     def next_urgent(self, *, watched: bool) -> Task | None:

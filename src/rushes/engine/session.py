@@ -44,6 +44,8 @@ State = Literal["encoding", "finished", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
+    """How far a session is, for people."""
+
     state: State
     progress: float  # 0 to 1, by pixels
     eta_s: float | None
@@ -160,7 +162,7 @@ class Session:
             return self._lock.wait_for(lambda: self._over, timeout_s)
 
     def want(self, name: str) -> None:
-        """Somebody waits for the file of that name: its chunk goes first. Raises KeyError for a name outside the plan."""
+        """Somebody waits for the file of that name: its chunk goes first. Raises KeyError outside the plan."""
         rendition, segment = locate(self.plan, name)
         with self._lock:
             self._last_want_s = time.monotonic()
@@ -173,6 +175,7 @@ class Session:
             self._lock.notify_all()
 
     def published(self, name: str) -> bool:
+        """Whether the file is there."""
         return name in self._published
 
     def failure(self, name: str) -> str | None:
@@ -190,6 +193,7 @@ class Session:
             return tuple(rung.name for rung in self.plan.rungs if self._fed(rung))
 
     def complete(self, rendition: str) -> bool:
+        """Whether every segment of the rendition is there."""
         with self._lock:
             return self._board.complete(rendition)
 
@@ -200,6 +204,7 @@ class Session:
             return tuple(size for chunk in sorted(chunks) for size in chunks[chunk])
 
     def status(self) -> Status:
+        """How far it is."""
         with self._lock:
             return self._status()
 

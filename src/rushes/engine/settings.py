@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import exp, log
+from itertools import pairwise
+from math import exp, log, sqrt
 from typing import Literal
 
 Quality = Literal["economy", "standard", "best"]
@@ -20,15 +21,13 @@ SEGMENT_S = Fraction(
 )  # Apple's authoring guide asks 6, players start sooner with 4; 2 s GOPs cost 3 % more bits
 OPENING_SEGMENT_S = Fraction(2)  # the first chunk only: the first picture is there in half the time
 CHUNK_SEGMENTS = 2  # 8 s: 17 % less CPU than 4 s chunks, about what 12 s chunks need
-AUDIO_CHUNK_SEGMENTS = (
-    8  # 32 s: a process encodes it in well under a second, and segments are published as they come
-)
+AUDIO_CHUNK_SEGMENTS = 8  # 32 s: encoded in well under a second, and segments are published as they come
 COPY_CHUNK_S = Fraction(32)  # a copy is bound by the disk: fewer processes
 AUDIO_RATE_HZ = 48_000
 AAC_FRAME_SAMPLES = 1_024  # ISO/IEC 14496-3, AAC-LC
 EDGE_TOLERANCE_S = Fraction(1, 10)  # how far sound may lead or outlast the picture before it counts
 
-#: Cap in bits per second at 30 fps for 16:9, by the short side. From YouTube's and Apple's ladders, and seeds 001 and 004.
+#: Cap in bits per second at 30 fps for 16:9, by the short side. Near YouTube's and Apple's ladders.
 CAPS_BPS: dict[int, int] = {
     144: 160_000,
     240: 400_000,
@@ -41,12 +40,14 @@ CAPS_BPS: dict[int, int] = {
     4320: 48_000_000,
 }
 
-#: A source under this multiple of its rung's cap is fine as it is. Phones record at 3 to 4 times the cap: those are encoded.
+#: A source under this multiple of its rung's cap is fine as it is. Phones record at 3 to 4 times: those are encoded.
 COPY_CAP_FACTOR = Fraction(5, 2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class QualityLevel:
+    """What a quality means for x264: a CRF, a preset, and a factor on the caps."""
+
     crf: int
     x264_preset: str
     cap_factor: Fraction
@@ -88,10 +89,10 @@ def cap_bps(width: int, height: int, rate: Fraction, quality: Quality = "standar
     """
     points = [(round(short * short * 16 / 9), bps) for short, bps in CAPS_BPS.items()]
     pixels = min(max(width * height, points[0][0]), points[-1][0])
-    for (low, low_bps), (high, high_bps) in zip(points, points[1:], strict=False):
+    for (low, low_bps), (high, high_bps) in pairwise(points):
         if pixels <= high:
             t = log(pixels / low) / log(high / low)
             base = exp(log(low_bps) + t * (log(high_bps) - log(low_bps)))
             break
-    factor = max(1.0, float(rate / 30)) ** 0.5 * float(QUALITIES[quality].cap_factor)
+    factor = sqrt(max(1.0, float(rate / 30))) * float(QUALITIES[quality].cap_factor)
     return round(base * factor / 1000) * 1000

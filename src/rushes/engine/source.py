@@ -41,6 +41,8 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoStream(Stream):
+    """Moving pictures."""
+
     width: int  # coded for display by the decoder, before rotation and SAR
     height: int
     pix_fmt: str | None = None
@@ -67,11 +69,14 @@ class VideoStream(Stream):
 
     @property
     def interlaced(self) -> bool:
+        """Whether frames hold two fields of different times."""
         return self.field_order not in (None, "progressive", "unknown")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudioStream(Stream):
+    """Sound."""
+
     sample_rate_hz: int
     channels: int
     layout: str | None = None
@@ -81,11 +86,13 @@ class AudioStream(Stream):
 
 @dataclass(frozen=True, kw_only=True)
 class SubtitleStream(Stream):
-    pass
+    """Text or bitmaps over the picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OtherStream(Stream):
+    """What is neither: it is listed and left alone."""
+
     kind: str  # "data", "attachment", an attached picture: "picture"
 
 
@@ -93,7 +100,7 @@ class OtherStream(Stream):
 class PacketIndex:
     """The packets of one stream in decoding order, as three parallel arrays and the facts drawn from them.
 
-    `pts` falls back to dts where a packet has none. Sizes are a few tens of bytes a packet: 12 h of 60 fps is under 100 MB.
+    `pts` falls back to dts where a packet has none. It takes some 35 bytes a packet: 12 h of 60 fps are under 100 MB.
     """
 
     stream_index: int
@@ -136,6 +143,7 @@ class Source:
 
     @property
     def audio(self) -> tuple[AudioStream, ...]:
+        """Every audio stream that has packets, in the file's order."""
         return tuple(s for s in self.streams if isinstance(s, AudioStream) and s.index in self.packets)
 
 

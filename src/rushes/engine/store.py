@@ -10,12 +10,13 @@ from typing import Protocol
 
 
 class SegmentStore(Protocol):
-    """Published files by name ("720p/<key>/3.m4s"). What is put there appears whole or not at all, and never changes."""
+    """Published files by name ("720p/<key>/3.m4s"): each appears whole or not at all, and never changes."""
 
     def put(self, name: str, path: Path) -> None:
         """Take over the file at `path` under `name`. The same name may be put twice: the bytes are the same."""
 
-    def exists(self, name: str) -> bool: ...
+    def exists(self, name: str) -> bool:
+        """Whether the file is there."""
 
     def size_bytes(self, name: str) -> int | None:
         """The file's size; None where it is not there."""
@@ -44,6 +45,7 @@ class FolderStore:
         return self.root.joinpath(*parts)
 
     def put(self, name: str, path: Path) -> None:
+        """See SegmentStore."""
         target = self.path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -72,17 +74,21 @@ class FolderStore:
             beside.unlink(missing_ok=True)
 
     def exists(self, name: str) -> bool:
+        """See SegmentStore."""
         return self.path(name).is_file()
 
     def size_bytes(self, name: str) -> int | None:
+        """See SegmentStore."""
         with suppress(FileNotFoundError):
             return self.path(name).stat().st_size
         return None
 
     def read(self, name: str) -> bytes:
+        """See SegmentStore."""
         return self.path(name).read_bytes()
 
     def delete(self, name: str) -> None:
+        """See SegmentStore."""
         self.path(name).unlink(missing_ok=True)
 
     def delete_folder(self, name: str) -> None:

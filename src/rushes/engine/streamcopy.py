@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from .grid import Grid
 from .settings import AAC_FRAME_SAMPLES, COPY_CAP_FACTOR, COPY_CHUNK_S, EDGE_TOLERANCE_S, MAX_RATE, cap_bps
@@ -68,13 +69,13 @@ def video_cut(
     if any(times[k] - packets.dts[k] != delay for k in order):
         return "its keyframes have different decoding delays"
     ends = [times[k] - times[0] for k in order] + [max(times) - times[0] + packets.last_duration]
-    if any((b - a) * video.time_base > MAX_GOP_S for a, b in zip(ends, ends[1:], strict=False)):
+    if any((b - a) * video.time_base > MAX_GOP_S for a, b in pairwise(ends)):
         return f"it has more than {MAX_GOP_S} s between two keyframes"
     if abs(ends[-1] * video.time_base - grid.duration_s) > EDGE_TOLERANCE_S:
         return "its sound outlasts its picture"
     timeline, starts = _cut(ends, order, video.time_base, segment_s, opening_s)
     firsts = [*starts, len(times)]
-    sizes = [sum(packets.size_bytes[a:b]) * 8 for a, b in zip(firsts, firsts[1:], strict=False)]
+    sizes = [sum(packets.size_bytes[a:b]) * 8 for a, b in pairwise(firsts)]
     rates = [bits / timeline.segment_duration_s(n) for n, bits in enumerate(sizes)]
     average = sum(sizes) / timeline.duration_s
     cap = cap_bps(*video.display_size, grid.rate) * COPY_CAP_FACTOR

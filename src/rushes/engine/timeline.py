@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,28 +25,34 @@ class Timeline:
         if self.chunks[0] != 0 or self.chunks[-1] != self.segment_count:
             raise ValueError("The chunks of a time line cover all of its segments.")
         for table in (self.bounds, self.chunks):
-            if any(b <= a for a, b in zip(table, table[1:], strict=False)):
+            if any(b <= a for a, b in pairwise(table)):
                 raise ValueError("Segments and chunks are never empty.")
 
     @property
     def segment_count(self) -> int:
+        """How many segments there are."""
         return len(self.bounds) - 1
 
     @property
     def chunk_count(self) -> int:
+        """How many chunks there are."""
         return len(self.chunks) - 1
 
     @property
     def duration_s(self) -> Fraction:
+        """Of all segments."""
         return Fraction(self.bounds[-1], self.timescale)
 
     def start_s(self, segment: int) -> Fraction:
+        """When the segment begins."""
         return Fraction(self.bounds[segment], self.timescale)
 
     def segment_duration_s(self, segment: int) -> Fraction:
+        """How long the segment lasts."""
         return Fraction(self.bounds[segment + 1] - self.bounds[segment], self.timescale)
 
     def chunk_segments(self, chunk: int) -> range:
+        """Numbers of the segments that the chunk makes."""
         return range(self.chunks[chunk], self.chunks[chunk + 1])
 
     def chunk_ticks(self, chunk: int) -> tuple[int, int]:
@@ -53,6 +60,7 @@ class Timeline:
         return self.bounds[self.chunks[chunk]], self.bounds[self.chunks[chunk + 1]]
 
     def chunk_of(self, segment: int) -> int:
+        """The chunk that makes the segment. Raises IndexError."""
         if not 0 <= segment < self.segment_count:
             raise IndexError(f"There is no segment {segment}; the last is {self.segment_count - 1}.")
         return bisect_right(self.chunks, segment) - 1
