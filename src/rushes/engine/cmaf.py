@@ -6,10 +6,12 @@ output, but nothing is trusted: every size is checked against what is there, and
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -109,11 +111,11 @@ class FragmentReader:
         with self._path.open("rb") as file:
             while (box := self._next_box(file)) is not None:
                 kind, data = box
-                if kind in (b"ftyp", b"moov") and self.init is None:
+                if kind in (b"ftyp", b"moov") and self.init is None and self._moof is None:
                     self._head += data
                     if kind == b"moov":
                         self.init, self._defaults = self._head, _track_defaults(data)
-                elif kind == b"moof":
+                elif kind == b"moof" and self.init is not None and self._moof is None:
                     self._moof = data
                 elif kind == b"mdat" and self._moof is not None:
                     found.append(parse_fragment(self._moof, data, self._defaults))
@@ -136,12 +138,17 @@ class FragmentReader:
         if len(header) < 8:
             return None
         size, kind = struct.unpack_from(">I4s", header)
+        least = 8
         if size == 1:
             if len(header) < 16:
                 return None
             (size,) = struct.unpack_from(">Q", header, 8)
-        if size < 8:
+            least = 16
+        if size < least:
             raise MalformedBoxes(f"box {kind!r} claims {size} bytes")
+        # Asked first: a fragment that is still growing is not read again and again, and no claim takes memory.
+        if size > os.fstat(file.fileno()).st_size - self._offset:
+            return None
         file.seek(self._offset)
         data = file.read(size)
         if len(data) < size:
@@ -152,44 +159,37 @@ class FragmentReader:
 
 def parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int] = (0, 0, 0)) -> Fragment:
     """A fragment of one track; `defaults` are (duration, size, flags) of its trex box. Raises MalformedBoxes."""
-    try:
-        return _parse_fragment(moof, mdat, defaults)
-    except struct.error as error:
-        raise MalformedBoxes(f"a moof box ends too soon: {error}") from error
-
-
-def _parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int]) -> Fragment:
     traf = find(moof, b"moof", b"traf")
     duration, size, flags = _fragment_defaults(moof, find(moof, b"tfhd", within=traf), defaults)
     tfdt = find(moof, b"tfdt", within=traf)
-    (time,) = struct.unpack_from(">Q" if moof[tfdt.start] else ">I", moof, tfdt.start + 4)
+    time = _field(moof, tfdt, ">Q" if _field(moof, tfdt, ">B", 0) else ">I", 4)
     sizes: list[int] = []
     total = 0
     first_flags: int | None = None
     first_offset: int | None = None
     for trun in (box for box in boxes(moof, traf.start, traf.end) if box.kind == b"trun"):
-        word, count = struct.unpack_from(">II", moof, trun.start)
-        at, own = trun.start + 8, word & 0xFFFFFF
-        if own & 0x1:
-            if first_offset is None:
-                (first_offset,) = struct.unpack_from(">i", moof, at)
+        word, count = _field(moof, trun, ">I", 0), _field(moof, trun, ">I", 4)
+        at = 8
+        if word & 0x1:
+            first_offset = _field(moof, trun, ">i", at) if first_offset is None else first_offset
             at += 4
-        if own & 0x4:
-            if first_flags is None:
-                (first_flags,) = struct.unpack_from(">I", moof, at)
+        if word & 0x4:
+            first_flags = _field(moof, trun, ">I", at) if first_flags is None else first_flags
             at += 4
-        fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if own & bit]
-        if at + 4 * len(fields) * count > trun.end:
+        fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if word & bit]
+        if trun.start + at + 4 * len(fields) * count > trun.end:
             raise MalformedBoxes(f"a trun box has no room for its {count} samples")
-        for _ in range(count):
-            values = dict(zip(fields, struct.unpack_from(f">{len(fields)}I", moof, at), strict=True))
-            at += 4 * len(fields)
+        if 0x200 not in fields and max(1, size) * count > len(mdat):
+            raise MalformedBoxes(f"{count} samples of {size} bytes have no room in their mdat box")
+        rows = moof[trun.start + at : trun.start + at + 4 * len(fields) * count]
+        for row in struct.iter_unpack(f">{len(fields)}I", rows) if fields else repeat((), count):
+            values = dict(zip(fields, row, strict=True))
             total += values.get(0x100, duration)
             sizes.append(values.get(0x200, size))
             if first_flags is None:
                 first_flags = values.get(0x400, flags)
     offset = first_offset if first_offset is not None else len(moof) + 8
-    if not sizes or offset < len(moof) or offset + sum(sizes) > len(moof) + len(mdat):
+    if not sizes or offset < len(moof) + 8 or offset + sum(sizes) > len(moof) + len(mdat):
         raise MalformedBoxes("a fragment's samples do not lie in its mdat box")
     return Fragment(
         data=moof + mdat,
@@ -218,6 +218,8 @@ def avcc(init: bytes) -> bytes:
     """The avcC record (ISO/IEC 14496-15) of an H.264 init segment. Raises MalformedBoxes."""
     entry = _sample_entry(init, b"avc1")
     box = find(init, b"avcC", within=Box(b"avc1", entry.start + 78, entry.end))
+    if box.end - box.start < 7:
+        raise MalformedBoxes("an avcC box ends too soon")
     return init[box.start : box.end]
 
 
@@ -229,20 +231,19 @@ def avc_codec_string(init: bytes) -> str:
 def track_timescale(init: bytes) -> int:
     """Ticks per second of the first track. Raises MalformedBoxes."""
     box = find(init, b"moov", b"trak", b"mdia", b"mdhd")
-    (timescale,) = struct.unpack_from(">I", init, box.start + (20 if init[box.start] else 12))
-    return int(timescale)
+    return _field(init, box, ">I", 20 if _field(init, box, ">B", 0) else 12)
 
 
 def edit_media_time(init: bytes) -> int:
-    """Ticks that the edit list takes from every presentation time; 0 where there is none."""
-    try:
-        box = find(init, b"moov", b"trak", b"edts", b"elst")
-    except MalformedBoxes:
+    """Ticks that the edit list takes from every presentation time; 0 where there is none. Raises MalformedBoxes."""
+    track = find(init, b"moov", b"trak")
+    edits = next((box for box in boxes(init, track.start, track.end) if box.kind == b"edts"), None)
+    if edits is None:
         return 0
-    (time,) = struct.unpack_from(
-        *((">q", init, box.start + 16) if init[box.start] else (">i", init, box.start + 12))
-    )
-    return int(time)
+    box = find(init, b"elst", within=edits)
+    if _field(init, box, ">B", 0):
+        return _field(init, box, ">q", 16)
+    return _field(init, box, ">i", 12)
 
 
 def audio_segment(
@@ -260,6 +261,15 @@ def audio_segment(
     return moof + _box(b"mdat", b"".join(frames))
 
 
+def _field(data: bytes, box: Box, form: str, offset: int) -> int:
+    """The number at `offset` of the box's body, which has to hold it. Raises MalformedBoxes."""
+    at = box.start + offset
+    if at + struct.calcsize(form) > box.end:
+        raise MalformedBoxes(f"a {box.kind.decode('latin-1')} box ends too soon")
+    (value,) = struct.unpack_from(form, data, at)
+    return int(value)
+
+
 def _box(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(body), kind) + body
 
@@ -271,18 +281,15 @@ def _sample_entry(init: bytes, kind: bytes) -> Box:
 
 def _track_defaults(moov: bytes) -> tuple[int, int, int]:
     trex = find(moov, b"moov", b"mvex", b"trex")
-    if trex.end - trex.start < 24:
-        raise MalformedBoxes("a trex box ends too soon")
-    duration, size, flags = struct.unpack_from(">III", moov, trex.start + 12)
-    return duration, size, flags
+    return _field(moov, trex, ">I", 12), _field(moov, trex, ">I", 16), _field(moov, trex, ">I", 20)
 
 
 def _fragment_defaults(moof: bytes, tfhd: Box, defaults: tuple[int, int, int]) -> tuple[int, int, int]:
-    (word,) = struct.unpack_from(">I", moof, tfhd.start)
-    at = tfhd.start + 8 + (8 if word & 0x1 else 0) + (4 if word & 0x2 else 0)
+    word = _field(moof, tfhd, ">I", 0)
+    at = 8 + (8 if word & 0x1 else 0) + (4 if word & 0x2 else 0)
     values = list(defaults)
     for number, bit in enumerate((0x8, 0x10, 0x20)):
         if word & bit:
-            (values[number],) = struct.unpack_from(">I", moof, at)
+            values[number] = _field(moof, tfhd, ">I", at)
             at += 4
     return values[0], values[1], values[2]
