@@ -43,7 +43,8 @@ def one_run(clip: Path, *, copied: bool, seek: bool) -> tuple[float, float]:
         url = process.stdout.readline().strip()
         master = get(f"{url}master.m3u8").splitlines()
         rungs = [line for line in master if line.endswith("/video.m3u8")]
-        chosen = rungs[0]  # what players start with
+        # The copied rung is the largest; encoded, the first one listed is what players start with.
+        chosen = max(rungs, key=lambda name: int(name.partition("p/")[0])) if copied else rungs[0]
         video = get(url + chosen)
         audio = get(f"{url}audio-1-und/audio.m3u8")
         folder = chosen.rpartition("/")[0]

@@ -1,8 +1,9 @@
 """What to make next: pure bookkeeping of a plan's chunks, without threads, files or clocks.
 
-Two kinds of hands take work from a `Board`. Urgent ones make what somebody waits for, then what a viewer will ask for
-next: the copied rung, the sound and the lead rung, each alone, because alone a chunk is there five times sooner than in
-the ladder. Background ones make everything, in playing order. A chunk made twice by both is the same bytes: harmless.
+Two kinds of hands take work from a `Board`. Urgent ones make what somebody waits for and nothing else, so that they are
+free when the next wish comes. Background ones make first what a viewer will ask for next, the copied rung, the sound and
+the lead rung, each alone, because alone a chunk is there five times sooner than in the ladder; then everything, in
+playing order. A chunk made twice by both is the same bytes: harmless.
 """
 
 from __future__ import annotations
@@ -101,18 +102,14 @@ class Board:
         """Nobody makes it any more, whatever came of it."""
         self._running.remove(task)
 
-    def next_urgent(self, *, watched: bool) -> Task | None:
-        """What somebody waits for (the newest wish first); with `watched` also what the viewer comes to next."""
-        for name, chunk in reversed(self._wanted):
-            if task := self._alone(name, chunk):
-                return task
-        return next(self._ahead(), None) if watched else None
+    def next_urgent(self) -> Task | None:
+        """What somebody waits for, the newest wish first."""
+        return next(filter(None, (self._alone(name, chunk) for name, chunk in reversed(self._wanted))), None)
 
     def next_background(self, *, lead_first: bool) -> Task | None:
         """The next chunk in playing order; with `lead_first` what a viewer needs first, then the ladder."""
-        for name, chunk in reversed(self._wanted):
-            if task := self._alone(name, chunk):
-                return task
+        if task := self.next_urgent():
+            return task
         if lead_first and (task := next(self._ahead(), None)):
             return task
         return min(self._rest(), key=lambda found: found[0], default=(None, None))[1]

@@ -34,8 +34,7 @@ from .store import FolderStore
 
 log = logging.getLogger(__name__)
 
-URGENT_HANDS = 2  # a picture and its sound
-WATCHED_S = 60.0  # so long after the last request the viewer is believed to be there
+URGENT_HANDS = 3  # each with a slot reserved: a picture, its sound, and a second viewer
 BACKGROUND_NICE = 10
 MAX_INTERRUPTIONS = 10  # of one chunk: what kills ffmpeg that often is the chunk itself
 
@@ -115,7 +114,7 @@ class Session:
         sweep_scratch(scratch)
         self._bench = Bench(ffmpeg=ffmpeg, source=source.resolve(), store=self.store, scratch=scratch)
         self._watched = watched
-        self._slots = slots or Slots()
+        self._slots = slots or Slots(reserved=URGENT_HANDS)
         self._hands = hands or self._slots.count
         self._lock = threading.Condition()
         self._board = Board(plan)
@@ -127,7 +126,6 @@ class Session:
         self._interruptions: dict[Task, int] = {}
         self._error: str | None = None
         self._stop = threading.Event()
-        self._last_want_s = float("-inf")
         self._started_s: float | None = None
         self._resumed_weight = 0.0
         self._callbacks: list[Callable[[Event], None]] = []
@@ -139,7 +137,6 @@ class Session:
     def start(self) -> None:
         """Start the hands. Once."""
         self._started_s = time.monotonic()
-        self._last_want_s = self._started_s
         roles = [("background", self._background_hand)] * self._hands
         if self._watched:
             roles += [("urgent", self._urgent_hand)] * URGENT_HANDS
@@ -165,7 +162,6 @@ class Session:
         """Somebody waits for the file of that name: its chunk goes first. Raises KeyError outside the plan."""
         rendition, segment = locate(self.plan, name)
         with self._lock:
-            self._last_want_s = time.monotonic()
             if name in self._published:
                 self._board.move(rendition.name, segment or 0)
             elif segment is not None:
@@ -244,7 +240,7 @@ class Session:
 
     def _urgent_hand(self) -> None:
         while not self._over_or_stopped:
-            task = self._take(lambda: self._board.next_urgent(watched=self._is_watched))
+            task = self._take(self._board.next_urgent)
             if task is None:
                 self._wait_for_work()
                 continue
@@ -370,10 +366,6 @@ class Session:
     @property
     def _over_or_stopped(self) -> bool:
         return self._over or self._stop.is_set()
-
-    @property
-    def _is_watched(self) -> bool:
-        return time.monotonic() - self._last_want_s < WATCHED_S
 
     def _fed(self, rung: Rung) -> bool:
         lead = self.plan.lead_rung
