@@ -110,7 +110,7 @@ class HlsPlayer {
     if (reason !== undefined && (data.fatal || !elsewhere || data.frag?.type === "audio")) {
       // Whatever is buffered still plays; asking on would only repeat the answer.
       this.hls.stopLoad();
-      this.view.broken(`This part can’t be shown: ${reason}`);
+      this.view.broken(`This part can't be shown: ${reason}`);
     } else if (data.fatal && data.type === Hls.ErrorTypes.MEDIA_ERROR) {
       this.hls.recoverMediaError();
     } else if (data.fatal) {

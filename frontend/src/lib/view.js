@@ -43,7 +43,7 @@ export class View {
       case "finished":
         return "Finished: every quality is ready.";
       case "failed":
-        if (status.duration_s === undefined) return "This file can’t be played.";
+        if (status.duration_s === undefined) return "This file can't be played.";
         return status.failures.length ? "Finished, but parts are missing." : "Encoding stopped.";
       default: {
         const parts = [`Encoding ${Math.floor(status.progress * 100)} %`];

@@ -1,0 +1,165 @@
+"""Players in Chromium on a stream that is still being encoded."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rushes.engine.session import Session
+from rushes.engine.settings import Settings
+from rushes.engine.slots import Slots
+from tests.e2e.watching import record, seek, start, until, until_ended
+from tests.play.serving import Served, opener, serving, wait_until
+
+pytestmark = pytest.mark.e2e
+
+EVERY_PLAYER = ("/", "/native", "/shaka", "/shaka?manifest.mpd", "/dash")
+TWO_RUNGS = Settings(rungs=(720, 360), copy=False)
+TINY = Settings(rungs=(180, 144), copy=False)
+
+
+def assert_played_whole(page: Page, served: Served) -> None:
+    seen = record(page)
+    assert seen["fatal"] == 0, seen
+    assert seen["ended"] is not None, seen
+    assert seen["duration"] == pytest.approx(float(served.plan.duration_s), abs=0.1)
+    assert seen["position"] == pytest.approx(seen["duration"], abs=0.1)
+    assert len(seen["ranges"]) == 1, seen
+    assert seen["ranges"][0][1] == pytest.approx(seen["duration"], abs=0.1)
+
+
+@pytest.mark.parametrize("path", EVERY_PLAYER)
+def test_a_player_plays_from_start_to_end_while_the_clip_is_encoded(
+    page: Page, clip: Callable[..., Path], tmp_path: Path, path: str
+) -> None:
+    source = clip(duration_s=16, size=(1280, 720))
+    with serving(opener(source, tmp_path / "out", settings=TWO_RUNGS)) as served:
+        start(page, served.url + path, rate=2)
+        assert served.session.status().state == "encoding"
+        until_ended(page)
+        assert_played_whole(page, served)
+
+
+@pytest.mark.parametrize("path", EVERY_PLAYER)
+def test_a_seek_far_ahead_of_the_encoder_plays_within_seconds(
+    page: Page, clip: Callable[..., Path], tmp_path: Path, path: str
+) -> None:
+    slots = Slots(tmp_path / "slots", 1, reserved=1)
+    source = clip(duration_s=600, rate=10, size=(320, 180))
+    # Only what is waited for is made: the background has no slot.
+    with (
+        slots.background(),
+        serving(opener(source, tmp_path / "out", settings=TINY, slots=slots)) as served,
+    ):
+        start(page, served.url + path)
+        assert not served.session.published(served.plan.rungs[-1].segment_name(120))
+        seek(page, 480)
+        until(page, "window.__rushes.seeks.length > 0 || window.__rushes.fatal")
+        seen = record(page)
+        assert seen["fatal"] == 0, seen
+        assert seen["seeks"][0]["duration"] < 3 * 2.5, seen
+
+
+class SlowToAnswer:
+    """Holds each video segment back for a while, as a busy encoder does."""
+
+    def __init__(self, app: ASGIApp, delay_s: float) -> None:
+        self._app, self._delay_s = app, delay_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.endswith(".m4s") and "audio" not in path:
+            await asyncio.sleep(self._delay_s)
+        await self._app(scope, receive, send)
+
+
+@pytest.mark.parametrize("path", ["/", "/shaka"])
+def test_steady_holds_do_not_pin_a_player_to_the_lowest_rung(
+    page: Page, clip: Callable[..., Path], tmp_path: Path, path: str
+) -> None:
+    # Real pictures' bit rates: bandwidth counts here.
+    source = clip(duration_s=24, size=(1280, 720))
+    prepare = opener(source, tmp_path / "out", settings=TWO_RUNGS)
+    session = prepare()
+    session.start()
+    assert session.join(60)
+    session.close()
+    with serving(prepare, middleware=SlowToAnswer, delay_s=1.5) as served:
+        start(page, served.url + path, rate=1.5)
+        until_ended(page)
+        assert_played_whole(page, served)
+        assert record(page)["levels"][-1]["name"] == "720p", record(page)
+        if path == "/":  # it knows from the start what is there
+            assert [level["name"] for level in record(page)["levels"]] == ["720p"]
+
+
+def test_a_rung_that_becomes_ready_is_taken_up_without_interruption(
+    page: Page, clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    slots = Slots(tmp_path / "slots", 1, reserved=1)
+    source = clip(duration_s=48, size=(640, 360))
+    settings = Settings(rungs=(360, 180), copy=False)
+    with serving(opener(source, tmp_path / "out", settings=settings, slots=slots)) as served:
+        with slots.background():  # until it is given back, only what is waited for is made
+            start(page, served.url + "/")
+            assert [level["name"] for level in record(page)["levels"]] == ["180p"]
+            expect(page.locator("#quality option", has_text="360p")).to_be_disabled()
+        until(page, "document.querySelector('video').videoHeight === 360")
+        seen = record(page)
+        assert seen["position"] < seen["duration"] - 1
+        assert [level["name"] for level in seen["levels"]] == ["180p", "360p"]
+        assert not seen["errors"]
+        assert not seen["stalls"]
+        page.evaluate("document.querySelector('video').playbackRate = 4")
+        until_ended(page)
+        seen = record(page)
+        assert len(seen["ranges"]) == 1
+        assert not seen["errors"]
+        assert [level["name"] for level in seen["levels"]] == ["180p", "360p"]
+
+
+@pytest.mark.parametrize("path", ["/", "/native", "/shaka", "/dash"])
+def test_a_source_whose_tail_is_missing_plays_to_its_promised_end(
+    page: Page, clip: Callable[..., Path], tmp_path: Path, path: str
+) -> None:
+    whole = clip(duration_s=20, size=(320, 180), options=("-movflags", "+faststart"))
+    source = tmp_path / "source.mp4"
+    source.write_bytes(whole.read_bytes())
+    open_session = opener(source, tmp_path / "out", settings=TINY)
+
+    def prepare() -> Session:
+        session = open_session()
+        with source.open("r+b") as file:
+            file.truncate(source.stat().st_size // 2)
+        return session
+
+    with serving(prepare) as served:
+        start(page, served.url + path, rate=4)
+        until_ended(page)
+        assert_played_whole(page, served)
+        assert served.session.join(60)
+        assert any("damaged" in warning for warning in served.session.status().warnings)
+
+
+def test_sound_alone_plays_to_its_end(page: Page, clip: Callable[..., Path], tmp_path: Path) -> None:
+    source = clip(duration_s=12, codec="", suffix=".m4a")
+    with serving(opener(source, tmp_path / "out")) as served:
+        start(page, served.url, rate=4)
+        until_ended(page)
+        assert_played_whole(page, served)
+
+
+def test_a_copied_rung_plays_first_and_to_its_end(
+    page: Page, clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = clip(duration_s=16, size=(640, 360), gop=60, options=("-b:v", "400k"))
+    with serving(opener(source, tmp_path / "out", settings=Settings(rungs=(360, 180)))) as served:
+        assert served.plan.copied_rung is not None, served.plan.copy_refusal
+        start(page, served.url, rate=4)
+        until_ended(page)
+        assert_played_whole(page, served)
+        assert [level["name"] for level in record(page)["levels"]] == ["360p"]
+        wait_until(lambda: served.session.status().state == "finished")
