@@ -388,8 +388,8 @@ def _decode_fraction(kind: type, value: Any) -> Fraction:
 
 def _span_s(source: Source, track: AudioStream) -> tuple[Fraction, Fraction]:
     packets = source.packets[track.index]
-    first, last = min(packets.pts), max(packets.pts)
-    return first * track.time_base, (last + packets.last_duration) * track.time_base
+    first = track.first_pts if track.first_pts is not None else min(packets.pts)
+    return first * track.time_base, (max(packets.pts) + packets.last_duration) * track.time_base
 
 
 def _cut_short(timeline: Timeline, end: int) -> Timeline:
