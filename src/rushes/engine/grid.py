@@ -142,7 +142,8 @@ def _usual_gap_s(times: Sequence[int], tick: Fraction, last_duration: int) -> Fr
     """The mean of the gaps near the median: a container's rounding to milliseconds averages out."""
     gaps = sorted(b - a for a, b in pairwise(times)) or [max(1, last_duration)]
     median = gaps[len(gaps) // 2]
-    near = [gap for gap in gaps if abs(gap - median) * 4 <= median] or [median]
+    # Jitter is inside (it cancels out, unless its tails are cut off); a dropped frame, twice as long, is outside.
+    near = [gap for gap in gaps if abs(gap - median) * 5 <= median * 2] or [median]
     return Fraction(sum(near), len(near)) * tick
 
 
@@ -156,7 +157,7 @@ def _lowest_rate_for(gap_s: Fraction) -> Fraction:
 
 
 def _shown_times(video: VideoStream, packets: PacketIndex) -> array[int]:
-    """When pictures are shown, ascending, from the first that can be decoded: a cut recording begins with some that can't."""
+    """When pictures are shown, ascending, from the first that can be decoded: a cut recording has some before."""
     first = packets.keyframes[0] if packets.keyframes and video.codec in _REORDERED else 0
     since = packets.pts[first]
     return array("q", sorted({pts for pts in packets.pts[first:] if pts >= since}))
