@@ -103,6 +103,7 @@ def _stream_refusal(
         (not formats & _CONTAINERS, "its container has no exact index"),
         (video.time_base.numerator != 1, "its clock does not tick in whole parts of a second"),
         (video.interlaced, "it is interlaced"),
+        (video.hdr != "sdr", "it is HDR"),  # playlists say SDR
         (video.rotation_deg != 0 or video.mirrored, "it is rotated"),
         (video.sample_aspect_ratio != 1, "its pixels are not square"),
         (packets.discarded > 0, "an edit list hides a part of it"),
@@ -115,7 +116,10 @@ def _stream_refusal(
 def _cut(
     ends: list[int], keyframes: Sequence[int], tick: Fraction, segment_s: Fraction, opening_s: Fraction
 ) -> tuple[Timeline, list[int]]:
-    """Segments from keyframe to keyframe, each the shortest that reaches its target; chunks of about 32 s."""
+    """Segments from keyframe to keyframe, each the shortest that reaches its target; chunks of about 32 s.
+
+    A tail shorter than half a segment belongs to the segment before it.
+    """
     bounds, starts = [0], [keyframes[0]]
     while True:
         target = (opening_s if len(bounds) <= 2 else segment_s) / tick
@@ -125,6 +129,10 @@ def _cut(
             break
         bounds.append(ends[at])
         starts.append(keyframes[at])
+    if len(bounds) > 1 and (ends[-1] - bounds[-1]) * tick < segment_s / 2:
+        # A tail that is little more than its keyframe would have a bit rate far above the rest, and need a request.
+        bounds.pop()
+        starts.pop()
     bounds.append(ends[-1])
     chunks = [0]
     for segment in range(1, len(bounds) - 1):
