@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -382,7 +383,8 @@ def _encode_fraction(value: Any) -> str:
 
 def _decode_fraction(kind: type, value: Any) -> Fraction:
     if kind is Fraction and isinstance(value, str):
-        return Fraction(value)
+        with suppress(ZeroDivisionError):
+            return Fraction(value)
     raise ValueError(f"expected a fraction, got {value!r}")
 
 
