@@ -79,7 +79,7 @@ class FolderStore:
 
     def size_bytes(self, name: str) -> int | None:
         """See SegmentStore."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             return self.path(name).stat().st_size
         return None
 
