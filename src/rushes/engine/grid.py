@@ -158,6 +158,8 @@ def _lowest_rate_for(gap_s: Fraction) -> Fraction:
 
 def _shown_times(video: VideoStream, packets: PacketIndex) -> array[int]:
     """When pictures are shown, ascending, from the first that can be decoded: a cut recording has some before."""
+    if packets.hidden_keyframe:
+        return array("q", sorted(set(packets.pts)))
     first = packets.keyframes[0] if packets.keyframes and video.codec in _REORDERED else 0
     since = packets.pts[first]
     return array("q", sorted({pts for pts in packets.pts[first:] if pts >= since}))

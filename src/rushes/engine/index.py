@@ -75,8 +75,8 @@ class _Track:
     """Collects the packets of one stream."""
 
     __slots__ = (
-        "_duration", "_latest", "_next", "corrupt", "discarded", "dts", "empty", "keyframes", "position", "pts",
-        "size_bytes", "stream", "untimed",
+        "_duration", "_latest", "_next", "corrupt", "discarded", "dts", "empty", "hidden_keyframe",
+        "keyframes", "position", "pts", "size_bytes", "stream", "untimed",
     )  # fmt: skip
 
     def __init__(self, stream: Stream) -> None:
@@ -84,6 +84,7 @@ class _Track:
         self.pts, self.dts, self.position, self.keyframes = array("q"), array("q"), array("q"), array("q")
         self.size_bytes = array("i")  # a packet of 2 GiB cannot be
         self.discarded = self.corrupt = self.empty = self.untimed = 0
+        self.hidden_keyframe = False
         self._next = 0  # where a packet without any time stamp goes: after the one before
         self._latest = -(1 << 63)  # the greatest pts so far, and how long its packet claims to last
         self._duration = 0
@@ -92,6 +93,7 @@ class _Track:
         _, pts_field, dts_field, duration_field, size_field, position_field, flags, *_ = fields
         if "D" in flags:
             self.discarded += 1
+            self.hidden_keyframe = self.hidden_keyframe or ("K" in flags and not self.pts)
             return
         duration = int(duration_field) if duration_field != "N/A" else 0
         dts = int(dts_field) if dts_field != "N/A" else None
@@ -126,6 +128,7 @@ class _Track:
             keyframes=self.keyframes,
             last_duration=self._last_duration(),
             discarded=self.discarded,
+            hidden_keyframe=self.hidden_keyframe,
             corrupt=self.corrupt,
             empty=self.empty,
             untimed=self.untimed,

@@ -113,6 +113,9 @@ class PacketIndex:
         int  # ticks: how long the packet presented last is shown, estimated where the container is silent
     )
     discarded: int = 0  # packets an edit list hides
+    hidden_keyframe: bool = (
+        False  # one of them is a keyframe before the first shown packet: decoding begins there
+    )
     corrupt: int = 0
     empty: int = 0  # packets of no bytes, kept in time: a frame that an AVI dropped
     untimed: int = 0  # packets without a pts, which was drawn from their dts (AVI, raw streams)

@@ -1,0 +1,127 @@
+"""The kinds of source that the proof runs over: how each is made from a numbered film."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from rushes.engine.binaries import toolchain
+from tests.proof.counter import film
+
+X264 = ("-c:v", "libx264", "-preset", "superfast", "-crf", "12", "-bf", "2", "-g", "48")
+NTSC, FILM, PHONE = Fraction(30000, 1001), Fraction(24000, 1001), Fraction(179, 6)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A film of `frames` pictures at `rate`, and what is done to it on its way into the file."""
+
+    name: str
+    rate: Fraction = Fraction(30)
+    frames: int = 330
+    size: tuple[int, int] = (320, 180)
+    suffix: str = ".mp4"
+    encoder: tuple[str, ...] = X264
+    filters: str = "null"
+    timescale: int | None = None  # of the filters' times, where they set any
+    video_offset_s: float = 0.0
+    sound_s: float | None = None  # None: no sound
+    options: tuple[str, ...] = ()  # of the output
+    # The file is then copied by `ffmpeg <before> -i FILE -c copy <after> COPY`, COPY having `copied_as` as suffix.
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    copied_as: str | None = None
+    quarter_turns: int = 0  # counter-clockwise: what makes the numbers legible again
+
+    def make(self, folder: Path) -> Path:
+        """Write the source below `folder`; returns its path."""
+        path = folder / f"{self.name}{self.suffix}"
+        sound = () if self.sound_s is None else ("-f", "lavfi", "-i", f"sine=440:d={self.sound_s}")
+        filters = self.filters if self.timescale is None else f"settb=1/{self.timescale},{self.filters}"
+        run_ffmpeg(
+            [
+                *("-itsoffset", str(self.video_offset_s)),
+                *("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{self.size[0]}x{self.size[1]}"),
+                *("-framerate", str(self.rate), "-i", "-"),
+                *sound,
+                *("-map", "0:v", *(("-map", "1:a") if sound else ())),
+                *("-vf", f"{filters},format={'yuvj420p' if 'mjpeg' in self.encoder else 'yuv420p'}"),
+                *("-fps_mode", "passthrough", *self.encoder, "-threads", "1"),
+                *(("-enc_time_base", f"1:{self.timescale}") if self.timescale else ()),
+                *self.options,
+                str(path),
+            ],
+            stdin=film(self.frames, self.size),
+        )
+        if self.copied_as is None:
+            return path
+        copy = folder / f"{self.name}-copied{self.copied_as}"
+        run_ffmpeg([*self.before, "-i", str(path), "-c", "copy", *self.after, str(copy)])
+        return copy
+
+
+def run_ffmpeg(arguments: Sequence[str], stdin: Iterable[bytes] = ()) -> bytes:
+    """Run the bundled ffmpeg on `arguments`, fed with an iterable of bytes; returns its stdout.
+
+    Raises AssertionError with its stderr where it fails.
+    """
+    argv = [str(toolchain().ffmpeg.path), "-hide_banner", "-v", "error", "-y", *arguments]
+    # stderr is short at this level, so that reading it last cannot block the program.
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    fed = b"".join(stdin)
+    out, said = process.communicate(fed)
+    assert process.returncode == 0, f"{' '.join(argv)}\n{said.decode(errors='replace')}"
+    return out
+
+
+_JITTER = "setpts='(N+0.35*sin(N*N*0.7))/30/TB'"
+_GAPS = "setpts='(N+40*gt(N,90)+1.5*gt(N,170)+100*gt(N,230))/30/TB'"
+_OPEN = "scenecut=0:open-gop=1:bframes=3:b-adapt=0"
+_LONG_GOP = (*X264[:-2], "-g", "9999", "-keyint_min", "9999", "-sc_threshold", "0")
+_VPX = ("-deadline", "realtime", "-cpu-used", "8", "-b:v", "3M", "-g")
+_MPEG4 = ("-c:v", "mpeg4", "-q:v", "2", "-bf", "2", "-g", "100")
+_X265 = f"log-level=error:pools=none:frame-threads=1:keyint=25:min-keyint=25:{_OPEN}"
+_HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-crf", "14", "-tag:v", "hvc1", "-x265-params", _X265)
+
+KINDS: tuple[Kind, ...] = (
+    Kind("29.97fps", NTSC),
+    Kind("23.976fps", FILM, 264),
+    Kind("60fps", Fraction(60), 660),
+    Kind("25fps", Fraction(25), 275),
+    Kind("20fps", Fraction(20), 220),
+    Kind("179-6fps", PHONE),
+    Kind("vfr-jitter", filters=_JITTER, timescale=90000),
+    Kind("vfr-gaps", filters=_GAPS, timescale=90000),
+    Kind("25s-gop", Fraction(25), 650, encoder=_LONG_GOP, sound_s=26),
+    Kind("open-gop-hevc", Fraction(25), 275, encoder=_HEVC),
+    Kind("open-gop-h264", encoder=(*X264[:-2], "-x264-params", f"keyint=30:min-keyint=30:{_OPEN}")),
+    Kind(
+        "ts-from-1234s",
+        Fraction(25),
+        275,
+        suffix=".ts",
+        sound_s=11,
+        options=("-output_ts_offset", "1234.567"),
+    ),
+    Kind("ts-25s-gop", Fraction(25), 650, suffix=".ts", encoder=_LONG_GOP),
+    Kind("mp4-from-7s", NTSC, suffix=".mp4", options=("-output_ts_offset", "7.3")),
+    Kind("mkv-from-7s", NTSC, suffix=".mkv", sound_s=11, options=("-output_ts_offset", "7.3")),
+    # Cut from 1.7 s by copy: an edit list hides the pictures between the keyframe and there.
+    Kind("edit-list", copied_as=".mp4", before=("-ss", "1.7")),
+    Kind("late-video", Fraction(25), 275, video_offset_s=0.73, sound_s=11.7),
+    Kind("short-sound", Fraction(25), 275, sound_s=4),
+    Kind("long-sound", Fraction(25), 200, sound_s=13),
+    Kind("rotated", before=("-display_rotation", "90"), copied_as=".mp4", quarter_turns=-1),
+    Kind("13s", frames=390),  # a last segment of 1 s
+    Kind("8s-and-a-frame", frames=241),  # a last segment of one picture
+    Kind("odd-sized-vp9", size=(321, 181), suffix=".webm", encoder=(*_VPX, "60", "-c:v", "libvpx-vp9")),
+    Kind("anamorphic", filters="setsar=4/3"),
+    Kind("mpeg4-avi", Fraction(25), 275, suffix=".avi", encoder=_MPEG4),
+    Kind("mjpeg-avi", suffix=".avi", encoder=("-c:v", "mjpeg", "-q:v", "2")),
+    Kind("vp8-webm", suffix=".webm", encoder=(*_VPX, "150", "-c:v", "libvpx")),
+    Kind("av1", Fraction(25), 275, encoder=("-c:v", "libsvtav1", "-preset", "12", "-crf", "20", "-g", "75")),
+)
