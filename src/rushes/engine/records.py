@@ -38,7 +38,7 @@ class Records:
             return None
         try:
             record = msgspec.json.decode(self._store.read(name), type=_Record)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         segments = rendition.timeline.chunk_segments(chunk)
         there = len(record.segment_bytes) == len(segments) and all(
