@@ -104,6 +104,21 @@ def test_a_tail_of_a_few_frames_fits_the_init_of_the_chunks_before(tail: int, tm
     assert read_numbers(decoded.pictures).tolist() == list(range(2 * 240 + tail))
 
 
+@pytest.mark.parametrize(
+    "rate", [Fraction(2), Fraction(7, 4), Fraction(1), Fraction(3, 4), Fraction(1, 2), Fraction(1, 5)]
+)
+def test_every_chunk_of_a_slide_show_brings_the_same_init(rate: Fraction, tmp_path: Path) -> None:
+    """x264 has as many B-frames as a group of pictures has room for, and says so in the init."""
+    source = Kind("slides", rate=rate, frames=25).make(tmp_path)
+    with planned(source, tmp_path / "out") as work:
+        rung = work.plan.rungs[0]
+        assert rung.timeline.chunk_count > 1
+        work.make_shuffled([rung])
+        decoded = decode(work.joined(rung), (rung.width, rung.height))
+    assert read_numbers(decoded.pictures).tolist() == list(range(25))
+    assert decoded.times_s == pytest.approx([float(number / rate) for number in range(25)], abs=1e-3)
+
+
 def test_an_init_of_other_settings_is_refused_and_stays(source: Path, tmp_path: Path) -> None:
     """P3 and P7: a foreign init under our name can only be someone else's work; nothing is put beside it."""
     with planned(source, tmp_path / "out") as work:

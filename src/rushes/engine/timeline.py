@@ -8,6 +8,11 @@ from fractions import Fraction
 from itertools import pairwise
 
 
+#: x264 has no more B-frames than a group of pictures has room for. Groups shorter than this (3 B-frames and a keyframe)
+#: would get other parameter sets and another delay, so a slide show's groups all have the same length.
+FEWEST_OPENING_FRAMES = 4
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
     """Segment n lasts from `bounds[n]` to `bounds[n + 1]` ticks; chunk c makes segments `chunks[c]` to `chunks[c + 1]`.
@@ -86,7 +91,9 @@ def video_timeline(
     frames would cost more, and x264 writes another edit list for a stream shorter than its delay.
     """
     segment = max(1, round(segment_s * rate))
-    opening = max(1, round(opening_s * rate))
+    opening = round(opening_s * rate)
+    if opening < FEWEST_OPENING_FRAMES:
+        opening = segment
     chunk = segment * chunk_segments
     starts = list(range(0, frames, chunk))
     if len(starts) > 1 and frames - starts[-1] < segment:
