@@ -19,7 +19,10 @@ const player = new shaka.Player();
 const patient = { timeout: 0, stallTimeout: 0, connectionTimeout: 0, backoffFactor: 1, baseDelay: 1000, maxAttempts: 60 };
 player.configure({
   abrFactory: () => new PatientAbrManager(),
-  abr: { cacheLoadThreshold: 0 }, // from near by, a segment that was waited for arrives as fast as one from a cache
+  abr: {
+    cacheLoadThreshold: 0, // from near by, a segment that was waited for arrives as fast as one from a cache
+    droppedFrames: false, // what is tried here is the stream, not how fast this machine decodes
+  },
   streaming: { retryParameters: patient },
   manifest: { retryParameters: patient },
 });

@@ -1,6 +1,7 @@
 """Players in Chromium on a stream that is still being encoded."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.e2e
 
 EVERY_PLAYER = ("/", "/native", "/shaka", "/shaka?manifest.mpd", "/dash")
 TWO_RUNGS = Settings(rungs=(720, 360), copy=False)
+SMALL = Settings(rungs=(360, 180), copy=False)
 TINY = Settings(rungs=(180, 144), copy=False)
 
 
@@ -64,52 +66,49 @@ def test_a_seek_far_ahead_of_the_encoder_plays_within_seconds(
 
 
 class SlowToAnswer:
-    """Holds each video segment back for a while, as a busy encoder does."""
+    """Holds every other video segment back, as an encoder does that makes two at a time and is just not fast enough."""
 
     def __init__(self, app: ASGIApp, delay_s: float) -> None:
         self._app, self._delay_s = app, delay_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if path.endswith(".m4s") and "audio" not in path:
+        if re.search(r"/\d+p/\w+/\d*[02468]\.m4s$", scope.get("path", "")):
             await asyncio.sleep(self._delay_s)
         await self._app(scope, receive, send)
 
 
 @pytest.mark.parametrize("path", ["/", "/shaka"])
-def test_steady_holds_do_not_pin_a_player_to_the_lowest_rung(
+def test_holds_do_not_pin_a_player_to_the_lowest_rung(
     page: Page, clip: Callable[..., Path], tmp_path: Path, path: str
 ) -> None:
-    # Real pictures' bit rates: bandwidth counts here.
-    source = clip(duration_s=24, size=(1280, 720))
-    prepare = opener(source, tmp_path / "out", settings=TWO_RUNGS)
+    source = clip(duration_s=16, size=(640, 360))
+    prepare = opener(source, tmp_path / "out", settings=SMALL)
     session = prepare()
     session.start()
     assert session.join(60)
     session.close()
-    with serving(prepare, middleware=SlowToAnswer, delay_s=1.5) as served:
-        start(page, served.url + path, rate=1.5)
+    with serving(prepare, middleware=SlowToAnswer, delay_s=5) as served:
+        start(page, served.url + path)
         until_ended(page)
         assert_played_whole(page, served)
-        assert record(page)["levels"][-1]["name"] == "720p", record(page)
+        assert record(page)["levels"][-1]["name"] == "360p", record(page)
         if path == "/":  # it knows from the start what is there
-            assert [level["name"] for level in record(page)["levels"]] == ["720p"]
+            assert [level["name"] for level in record(page)["levels"]] == ["360p"]
 
 
 def test_a_rung_that_becomes_ready_is_taken_up_without_interruption(
     page: Page, clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     slots = Slots(tmp_path / "slots", 1, reserved=1)
-    source = clip(duration_s=48, size=(640, 360))
-    settings = Settings(rungs=(360, 180), copy=False)
-    with serving(opener(source, tmp_path / "out", settings=settings, slots=slots)) as served:
+    source = clip(duration_s=36, size=(640, 360))
+    with serving(opener(source, tmp_path / "out", settings=SMALL, slots=slots)) as served:
         with slots.background():  # until it is given back, only what is waited for is made
             start(page, served.url + "/")
             assert [level["name"] for level in record(page)["levels"]] == ["180p"]
             expect(page.locator("#quality option", has_text="360p")).to_be_disabled()
         until(page, "document.querySelector('video').videoHeight === 360")
         seen = record(page)
-        assert seen["position"] < seen["duration"] - 1
+        assert seen["position"] < 30, "it waited until what was buffered had been played"
         assert [level["name"] for level in seen["levels"]] == ["180p", "360p"]
         assert not seen["errors"]
         assert not seen["stalls"]

@@ -29,6 +29,13 @@ export function fedAbrController(isFed) {
       super.nextAutoLevel = this.fedLevel(level);
     }
 
+    /** The level to take next, chosen anew: hls.js keeps its choice until the next segment is loaded. */
+    reconsider() {
+      this._nextAutoLevel = -1;
+      this.nextAutoLevelKey = "";
+      return this.nextAutoLevel;
+    }
+
     onFragLoading(event, data) {
       super.onFragLoading(event, data);
       // The check that this started aborts what does not come, in favour of a rung that is not there either.

@@ -98,7 +98,7 @@ class HlsPlayer {
   /** A rung can be fed now that could not: show it soon, without touching what plays at this moment. */
   takeUp() {
     const { hls, video } = this;
-    if (!hls.autoLevelEnabled || hls.loadLevel < 0 || hls.nextAutoLevel <= hls.loadLevel) return;
+    if (!hls.autoLevelEnabled || hls.loadLevel < 0 || hls.abrController.reconsider() <= hls.loadLevel) return;
     const ahead = this.log.ranges.find(([start, end]) => start <= video.currentTime && video.currentTime < end);
     if (ahead && ahead[1] - video.currentTime > REPLACE_AHEAD_S) hls.nextLevel = -1;
   }
