@@ -102,29 +102,33 @@ def decode(path: Path, size: tuple[int, int], *options: str) -> Decoded:
     return Decoded(pictures, np.array([int(row.split(",")[2]) for row in rows]) / _CLOCK_HZ)
 
 
-def one_process(original: Path, plan: Plan, rung: Rung, path: Path) -> Path:
+def one_process(original: Path, plan: Plan, rung: Rung, path: Path, *, leading: int = 0) -> Path:
     """Encode `original` into `path` by one plain process with the plan's grid and the rung's size and settings.
 
     It decodes from the beginning, so it knows nothing of seeks, chunks or the container's clock: the only thing taken
-    from the plan's clock is how long the first picture stands still at the beginning, where sound leads.
+    from the plan's clock is how long the first picture stands still at the beginning, where sound leads. The first
+    `leading` pictures that it decodes are left out: a recording cut in mid-stream may begin with some that refer to
+    what is not there.
     """
     grid = plan.grid
     assert grid is not None
     assert plan.first_picture_s is not None
     lead_s = plan.first_picture_s - plan.origin_s
     graph = (
-        f"settb=1/{grid.timescale},setpts=PTS-STARTPTS+{round(lead_s * grid.timescale)},"
+        f"select=gte(n\\,{leading}),settb=1/{grid.timescale},setpts=PTS-STARTPTS+{round(lead_s * grid.timescale)},"
         f"fps={grid.rate}:start_time=0,tpad=stop=-1:stop_mode=clone,"
-        f"scale={rung.width}:{rung.height}:flags=bicubic,setsar=1,format=yuv420p"
+        f"scale={rung.width}:{rung.height}:flags=bicubic+accurate_rnd+bitexact,setsar=1,format=yuv420p"
     )
-    gop = round(4 * grid.rate)
+    starts_s = (f"{float(rung.timeline.start_s(n)):.6f}" for n in range(rung.timeline.segment_count))
     run_ffmpeg(
         [
             *("-reinit_filter", "0", "-i", str(original)),
             *("-map", "0:V:0", "-vf", graph, "-frames:v", str(grid.frames)),
             *("-c:v", "libx264", "-preset", str(rung.x264_preset), "-crf", str(rung.crf)),
             *("-maxrate", str(rung.maxrate_bps), "-bufsize", str(rung.bufsize_bits)),
-            *("-g", str(gop), "-sc_threshold", "0", str(path)),
+            # The keyframes of the plan, and no others.
+            *("-force_key_frames", ",".join(starts_s), "-g", "100000", "-sc_threshold", "0"),
+            *("-x264-params", "open-gop=0", str(path)),
         ]
     )
     return path

@@ -40,6 +40,9 @@ REAL = (
     "sample-videos__one-by-one-person-detection.mp4",
 )
 
+#: Pictures at the beginning that refer to what was cut off: no keyframe has come yet when they are shown.
+LEADING = {"metadata-extractor-images__Sony_ILCE-7M3__A7M3_.mts": 2}
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -64,13 +67,13 @@ class Comparison:
         assert self.warnings == ()
 
 
-def compared(source: Path, folder: Path, settings: Settings = ENCODED) -> Comparison:
+def compared(source: Path, folder: Path, settings: Settings = ENCODED, *, leading: int = 0) -> Comparison:
     with planned(source, folder / "out", settings) as work:
         rung = work.plan.rungs[-1]
         outcomes = work.make_shuffled([rung])
         size = (rung.width, rung.height)
         ours = decode(work.joined(rung), size)
-        theirs = decode(one_process(source, work.plan, rung, folder / "bare.mp4"), size)
+        theirs = decode(one_process(source, work.plan, rung, folder / "bare.mp4", leading=leading), size)
         warnings = tuple(warning for outcome in outcomes for warning in outcome.warnings)
         return Comparison(work.plan, ours, theirs, warnings)
 
@@ -91,4 +94,5 @@ def test_assembled_chunks_equal_a_one_process_encode(kind: Kind, tmp_path: Path)
 def test_assembled_chunks_of_a_real_clip_equal_a_one_process_encode(
     name: str, tmp_path: Path, real_clip: Callable[[str], Path]
 ) -> None:
-    compared(real_clip(name), tmp_path, Settings(rungs=(240,), copy=False)).check()
+    settings = Settings(rungs=(240,), copy=False)
+    compared(real_clip(name), tmp_path, settings, leading=LEADING.get(name, 0)).check()
