@@ -65,7 +65,8 @@ def play(
         scratch = stack.enter_context(scratch_folder(scratch_root()))
 
         def prepare() -> Session:
-            ready = stack.enter_context(prepared(input_path, settings, tools, scratch))
+            # Below the scratch folder: one that is in use is locked, and no place to make others in.
+            ready = stack.enter_context(prepared(input_path, settings, tools, scratch / "source"))
             folder = output or scratch / "streams"
             try:
                 session = Session(
