@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rushes.engine.grid import STANDARD_RATES, Grid, choose_grid
+from rushes.engine.grid import STANDARD_RATES, Grid, choose_grid, first_picture_s
 from rushes.engine.source import PacketIndex
 from tests.engine.sources import TICK, packets, picture, steady
 
@@ -133,6 +133,59 @@ def test_a_single_picture_is_one_frame(nominal: Fraction | None) -> None:
 def test_no_packets_have_no_grid() -> None:
     with pytest.raises(ValueError, match="without packets"):
         grid_of(packets([]))
+
+
+@pytest.mark.parametrize("lead_s", [Fraction(1, 50), Fraction(1, 10)])
+def test_sound_that_leads_by_no_more_than_a_tenth_of_a_second_moves_nothing(lead_s: Fraction) -> None:
+    grid = grid_at(30, 60, (1 - lead_s, Fraction(3)), start_s=1)
+    assert (grid.origin_s, grid.frames) == (Fraction(1), 60)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([Fraction(30), Fraction(25), NTSC_24, NTSC_30, Fraction(10)]),
+    st.fractions(min_value=0, max_value=5, max_denominator=1000),
+    st.fractions(min_value=0, max_value=5, max_denominator=1000),
+)
+def test_whatever_leads_or_outlasts_pictures_stay_on_whole_frames(
+    rate: Fraction, lead_s: Fraction, tail_s: Fraction
+) -> None:
+    exact = 1 / Fraction(rate.numerator)
+    grid = grid_at(rate, 60, (-lead_s, 60 / rate + tail_s), time_base=exact)
+    lead = -grid.origin_s * rate
+    assert lead.denominator == 1  # the first picture falls on the grid
+    assert lead == (lead_s * rate // 1 if lead_s > Fraction(1, 10) else 0)
+    after = grid.frames - lead - 60
+    assert abs(after - tail_s * rate) <= Fraction(1, 2) if tail_s > Fraction(1, 10) else after == 0
+
+
+@pytest.mark.parametrize("gap_s", [5, 10, 60])
+def test_a_slide_show_shows_every_slide_for_its_time(gap_s: int) -> None:
+    times = [n * gap_s * 90_000 for n in range(7)]
+    grid = grid_of(packets(times, last_duration=gap_s * 90_000))
+    assert 0 < grid.rate <= 1
+    assert grid.duration_s == 7 * gap_s
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "mpeg2video"])
+def test_pictures_that_nothing_can_be_decoded_from_are_not_counted(codec: str) -> None:
+    # A cut recording: ten pictures before the first keyframe, and then two that are decoded after it but shown before.
+    shown = [*range(10), 12, 10, 11, *range(13, 70)]
+    index = packets([n * 3000 for n in shown], last_duration=3000, keyframes=[10, 40])
+    grid = grid_of(index, codec=codec)
+    assert (grid.origin_s, grid.frames, grid.rate) == (Fraction(12, 30), 58, Fraction(30))
+    assert first_picture_s(picture(codec=codec), index) == Fraction(12, 30)
+
+
+def test_codecs_that_decode_from_the_middle_show_every_picture() -> None:
+    index = packets([n * 3000 for n in range(60)], last_duration=3000, keyframes=[10])
+    assert grid_of(index, codec="mpeg4").frames == 60
+
+
+def test_pictures_with_the_same_time_are_one() -> None:
+    times = [n // 2 * 3000 for n in range(120)]
+    grid = grid_of(packets(times, last_duration=3000))
+    assert (grid.rate, grid.frames) == (Fraction(30), 60)
 
 
 rates = st.fractions(min_value=1, max_value=240, max_denominator=1001)
