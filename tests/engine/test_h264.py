@@ -1,12 +1,21 @@
 """The level that CODECS promises before the first frame is encoded."""
 
+import subprocess
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rushes.engine.binaries import toolchain
+from rushes.engine.cmaf import FragmentReader, avc_codec_string
+from rushes.engine.command import ladder_command
 from rushes.engine.h264 import codec_string, level_idc
+from rushes.engine.plan import make_plan
+from rushes.engine.settings import Quality, Settings
+from tests.engine.sources import film
 
 HIGHEST = 62
 
@@ -64,3 +73,39 @@ def test_a_larger_faster_or_heavier_stream_never_has_a_lower_level(
         level_idc(width, height, rate, cap * 2),
     ):
         assert more >= level
+
+
+@pytest.mark.parametrize(
+    ("size", "rate", "quality"),
+    [
+        ((1920, 1080), Fraction(30), "standard"),
+        ((1920, 1080), Fraction(60), "economy"),
+        ((1080, 1920), Fraction(30000, 1001), "best"),
+        ((2560, 1080), Fraction(24), "standard"),
+        ((720, 576), Fraction(50), "best"),
+        ((161, 121), Fraction(25), "standard"),
+        ((426, 240), Fraction(12), "economy"),
+        ((16, 16), Fraction(1), "standard"),
+        ((1920, 32), Fraction(60), "standard"),
+    ],
+)
+def test_the_encoder_writes_the_codec_that_the_playlist_names_and_keeps_its_limits(
+    clip: Callable[..., Path], tmp_path: Path, size: tuple[int, int], rate: Fraction, quality: Quality
+) -> None:
+    plan = make_plan(
+        film(size, rate=rate, duration_s=5 / rate), Settings(copy=False, quality=quality), "a build"
+    )
+    outputs = [str(tmp_path / f"{rung.name}.mp4") for rung in plan.rungs]
+    # The graph scales whatever comes, so a small clip stands for a large one.
+    small = clip(size=(64, 48), rate=rate, duration_s=5 / rate, audio_tracks=0)
+    command = ladder_command(plan, plan.rungs, 0, str(small), outputs, None)
+    ffmpeg = [str(toolchain().ffmpeg.path), "-hide_banner", "-nostdin", "-loglevel", "level+warning"]
+    run = subprocess.run([*ffmpeg, *command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert run.returncode == 0, run.stderr
+    for rung, output in zip(plan.rungs, outputs, strict=True):
+        reader = FragmentReader(Path(output))
+        assert sum(fragment.sample_count for fragment in reader.read_new()) == 5
+        assert reader.init is not None
+        assert avc_codec_string(reader.init) == rung.codec_string
+    # x264 says so where a picture, its references, its speed or its rate are over the level's limit.
+    assert "limit" not in run.stderr
