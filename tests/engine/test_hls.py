@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 
 import pytest
 from hypothesis import example, given, settings
@@ -278,3 +279,20 @@ def test_the_peak_is_never_under_the_average(segments: list[tuple[int, int]]) ->
         bounds.append(bounds[-1] + duration)
     measured = hls.measure(rung_of(*bounds), [size for _, size in segments])
     assert 0 <= measured.average_bps <= measured.peak_bps
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 8000), st.integers(0, 10**7)), min_size=1, max_size=14))
+def test_the_peak_is_what_trying_every_stretch_finds(segments: list[tuple[int, int]]) -> None:
+    bounds = [sum(duration for duration, _ in segments[:n]) for n in range(len(segments) + 1)]
+    rung = rung_of(*bounds)
+    target_s = hls.target_duration_s(rung.timeline)
+    stretches = [segments[a:b] for a in range(len(segments)) for b in range(a + 1, len(segments) + 1)]
+    found = [
+        Fraction(8 * 1000 * sum(size for _, size in stretch), sum(duration for duration, _ in stretch))
+        for stretch in stretches
+        if target_s * 500 <= sum(duration for duration, _ in stretch) <= target_s * 1500
+    ]
+    average = Fraction(8 * 1000 * sum(size for _, size in segments), bounds[-1])
+    measured = hls.measure(rung, [size for _, size in segments])
+    assert measured == Measured(peak_bps=ceil(max([average, *found])), average_bps=ceil(average))
