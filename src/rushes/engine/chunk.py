@@ -17,11 +17,12 @@ from . import EngineError
 from .assembly import AudioAssembly, BrokenPromise, Made, VideoAssembly
 from .command import (
     AAC_PRIMING_FRAMES,
-    PREROLLS_S,
+    BACKS_S,
     audio_command,
     audio_copy_command,
     audio_window,
     copy_command,
+    entry_s,
     ladder_command,
 )
 from .decoding import DecodeLog, same_damage
@@ -84,26 +85,24 @@ def make_video_chunk(plan: Plan, rungs: Sequence[Rung], chunk: int, bench: Bench
     """
     timeline = rungs[0].timeline
     start_s = plan.origin_s + timeline.start_s(timeline.chunks[chunk])
-    entry_s = max(start_s, plan.first_picture_s if plan.first_picture_s is not None else start_s)
+    needed_s = max(start_s, plan.first_picture_s if plan.first_picture_s is not None else start_s)
     runs: list[_Run] = []
-    for preroll_s in PREROLLS_S:
-        last = (
-            preroll_s is None or start_s - plan.origin_s <= preroll_s
-        )  # this one starts at the beginning anyway
+    for back_s in BACKS_S:
+        last = back_s is None or entry_s(plan, chunk) <= back_s  # this one starts at the beginning anyway
         with scratch_folder(bench.scratch) as scratch:
             outputs = [f"{rung.name}.mp4" for rung in rungs]
-            body = ladder_command(plan, rungs, chunk, str(bench.source), outputs, preroll_s)
+            body = ladder_command(plan, rungs, chunk, str(bench.source), outputs, back_s)
             assemblies = [
                 VideoAssembly(rung, chunk, scratch / output, bench.store, watch.published)
                 for rung, output in zip(rungs, outputs, strict=True)
             ]
             log = DecodeLog()
-            run = _run(body, scratch, bench, watch, log, assemblies, partial(log.clean, entry_s))
+            run = _run(body, scratch, bench, watch, log, assemblies, partial(log.clean, needed_s))
             runs.append(run)
             damaged = not log.healed_before(start_s)
             inherent = damaged and len(runs) > 1 and same_damage(runs[-2].log, log, start_s)
-            if run.problem is None and (last or (log.began_by(entry_s) and (inherent or not damaged))):
-                damaged = damaged or not log.began_by(entry_s)
+            if run.problem is None and (last or (log.began_by(needed_s) and (inherent or not damaged))):
+                damaged = damaged or not log.began_by(needed_s)
                 made = tuple(assembly.finish() for assembly in assemblies)
                 return Outcome(
                     made=made,

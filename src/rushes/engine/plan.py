@@ -17,6 +17,8 @@ from typing import Any, Literal
 import msgspec
 
 from . import h264
+from .entries import chunk_entries
+from .frametimes import FrameTimes, frame_times
 from .grid import Grid, choose_grid, first_picture_s
 from .ladder import rung_name, rung_sizes
 from .settings import (
@@ -102,6 +104,7 @@ class AudioTrack(Rendition):
     copy_base_pts: int | None = None  # pts of the source's first packet, ticks of source_time_base
     copy_first_frame: int | None = None  # the source's AAC frame that is ours number 0
     source_time_base: Fraction
+    source_frames: FrameTimes | None = None  # where the container rounds the times of the frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +119,9 @@ class Plan:
     duration_s: Fraction
     first_picture_s: Fraction | None  # on the source's clock
     video_time_base: Fraction | None
+    entries: tuple[
+        int, ...
+    ]  # for each chunk of an encoded rung: the pts of the keyframe where decoding begins
     grid: Grid | None
     rungs: tuple[Rung, ...]
     audio: tuple[AudioTrack, ...]
@@ -208,6 +214,7 @@ def make_plan(source: Source, settings: Settings, encoder_build: str) -> Plan:
         duration_s=duration_s,
         first_picture_s=first_picture_s(video, source.packets[video.index]) if video else None,
         video_time_base=video.time_base if video else None,
+        entries=_entries(source, grid, along),
         grid=grid,
         rungs=rungs,
         audio=_one_default(audio),
@@ -312,6 +319,7 @@ class _Maker:
             timeline=timeline,
             source_rate_hz=stream.sample_rate_hz,
             source_time_base=stream.time_base,
+            source_frames=None if copied else frame_times(stream, self.source.packets[stream.index]),
             copy_base_pts=cut.base_pts if isinstance(cut, AudioCut) else None,
             copy_first_frame=cut.first_frame if isinstance(cut, AudioCut) else None,
         )
@@ -386,6 +394,13 @@ def _decode_fraction(kind: type, value: Any) -> Fraction:
         with suppress(ZeroDivisionError):
             return Fraction(value)
     raise ValueError(f"expected a fraction, got {value!r}")
+
+
+def _entries(source: Source, grid: Grid | None, along: Timeline) -> tuple[int, ...]:
+    video = source.video
+    if video is None or grid is None:
+        return ()
+    return chunk_entries(video, source.packets[video.index], source.formats, grid, along)
 
 
 def _span_s(source: Source, track: AudioStream) -> tuple[Fraction, Fraction]:
