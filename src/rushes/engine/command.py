@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import floor, gcd
+from math import ceil, floor, gcd
 
 from .limits import INPUT_GUARDS
 from .plan import AudioTrack, Plan, Rung
 from .settings import AAC_FRAME_SAMPLES
 
-#: How far before the plan's entry decoding begins; where an attempt gave decode errors, the next is further back, at last
-#: at the beginning of the source (None).
+#: How far before the plan's entry decoding begins; where an attempt gave decode errors, the next is further back, at
+#: last at the beginning of the source (None).
 BACKS_S: tuple[Fraction | None, ...] = (Fraction(0), Fraction(20), None)
 AUDIO_PREROLL_S = Fraction(
     2
@@ -183,10 +183,11 @@ def _sample_time(track: AudioTrack) -> str:
     frames = track.source_frames
     if frames is None:
         return "PTS"
-    # By its end: the decoder cuts the priming off the front of the first frame. Farther off than rounding: left alone.
+    # By its end: the decoder cuts the priming off the front of the first frame, rounded once more, hence two ticks.
+    # What is farther off than that is left alone.
     end = f"round((PTS+NB_SAMPLES-{frames.base})/{frames.samples})*{frames.samples}+{frames.base}"
-    tolerance = f"{track.source_rate_hz}*{float(track.source_time_base)}"
-    return f"'st(0,{end}-NB_SAMPLES);if(lt(abs(PTS-ld(0)),{tolerance}),ld(0),PTS)'"
+    tolerance = ceil(2 * track.source_rate_hz * track.source_time_base)
+    return f"'st(0,{end}-NB_SAMPLES);if(lte(abs(PTS-ld(0)),{tolerance}),ld(0),PTS)'"
 
 
 def entry_s(plan: Plan, chunk: int) -> Fraction:
