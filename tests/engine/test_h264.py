@@ -36,6 +36,7 @@ HIGHEST = 62
         ((3840, 2160), Fraction(60), 23_000_000, 52),
         ((176, 144), Fraction(15), 64_000, 10),
         ((352, 288), Fraction(30), 384_000, 13),
+        ((352, 288), Fraction(7), 100_000, 12),  # level 1.1 keeps two pictures of that size, x264 uses four
     ],
 )
 def test_levels_are_those_of_table_a1(size: tuple[int, int], rate: Fraction, cap: int, level: int) -> None:

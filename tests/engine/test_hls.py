@@ -282,7 +282,16 @@ def test_the_peak_is_never_under_the_average(segments: list[tuple[int, int]]) ->
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 8000), st.integers(0, 10**7)), min_size=1, max_size=14))
+@given(
+    st.lists(
+        # Half seconds, so that stretches of exactly 0.5 and 1.5 target durations are among them.
+        st.tuples(st.integers(1, 8000) | st.integers(1, 16).map(lambda n: 500 * n), st.integers(0, 10**7)),
+        min_size=1,
+        max_size=14,
+    )
+)
+@example([(4000, 1), (4000, 1), (2000, 9), (4000, 1)])
+@example([(4000, 1), (4000, 1000), (2000, 1000), (4000, 1)])
 def test_the_peak_is_what_trying_every_stretch_finds(segments: list[tuple[int, int]]) -> None:
     bounds = [sum(duration for duration, _ in segments[:n]) for n in range(len(segments) + 1)]
     rung = rung_of(*bounds)

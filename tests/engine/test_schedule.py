@@ -195,6 +195,13 @@ def test_a_viewer_is_fed_ahead_with_sound_and_the_lead_rung_alone(at: int) -> No
     assert ahead[0].kind == "audio"
 
 
+def test_whoever_waits_for_a_segment_is_fed_ahead_from_there() -> None:
+    board = Board(SILENT)
+    board.want(LEAD, segment_of(SILENT, LEAD, 3))
+    tasks = all_of(board, lead_first=True)
+    assert [next(tasks) for _ in range(3)] == [alone(LEAD, chunk) for chunk in (3, 4, 5)]
+
+
 def test_a_copied_rung_is_fed_first_to_a_viewer() -> None:
     tasks = all_of(Board(COPIED), lead_first=True)
     assert [next(tasks).kind for _ in range(3)] == ["copy", "audio", "ladder"]
