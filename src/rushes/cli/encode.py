@@ -14,11 +14,12 @@ from typing import Any
 import click
 
 from rushes.engine.binaries import toolchain
+from rushes.engine.events import Status
 from rushes.engine.plan import Plan, Rung
 from rushes.engine.prepare import prepared
 from rushes.engine.publish import write_playlists
 from rushes.engine.records import STATE_FOLDER
-from rushes.engine.session import Session, Status
+from rushes.engine.session import Session
 from rushes.engine.settings import Quality, Settings
 from rushes.engine.store import FolderStore
 

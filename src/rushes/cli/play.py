@@ -14,10 +14,11 @@ from rushes.cli.doctor import scratch_root
 from rushes.cli.encode import parse_rungs, settings_of
 from rushes.engine import EngineError
 from rushes.engine.binaries import toolchain
+from rushes.engine.events import Event
 from rushes.engine.prepare import prepared
 from rushes.engine.publish import write_playlists
 from rushes.engine.scratch import scratch_folder, sweep_scratch
-from rushes.engine.session import Event, Session
+from rushes.engine.session import Session
 from rushes.engine.settings import Quality
 from rushes.play.app import create_app
 from rushes.play.pages import PageNotBuilt

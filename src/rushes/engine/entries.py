@@ -1,7 +1,7 @@
 """Where decoding enters the source for each chunk. Pure.
 
-The nearest keyframe is enough and saves the decoding of seconds that nobody sees: a quarter of it with the 2 s groups of
-pictures of phones. Pictures shown at or after a keyframe and decoded after it need nothing before it.
+The nearest keyframe is enough and saves the decoding of seconds that nobody sees: a quarter of it with the 2 s groups
+of pictures of phones. Pictures shown at or after a keyframe and decoded after it need nothing before it.
 """
 
 from __future__ import annotations

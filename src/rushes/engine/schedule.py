@@ -1,9 +1,9 @@
 """What to make next: pure bookkeeping of a plan's chunks, without threads, files or clocks.
 
 Two kinds of hands take work from a `Board`. Urgent ones make what somebody waits for and nothing else, so that they are
-free when the next wish comes. Background ones make first what a viewer will ask for next, the copied rung, the sound and
-the lead rung, each alone, because alone a chunk is there five times sooner than in the ladder; then everything, in
-playing order. A chunk made twice by both is the same bytes: harmless.
+free when the next wish comes. Background ones make first what a viewer will ask for next, the copied rung, the sound
+and the lead rung, each alone, because alone a chunk is there five times sooner than in the ladder; then everything,
+in playing order. A chunk made twice by both is the same bytes: harmless.
 """
 
 from __future__ import annotations

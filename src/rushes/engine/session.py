@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from . import EngineError
 from .chunk import (
@@ -25,65 +22,20 @@ from .chunk import (
     make_copy_chunk,
     make_video_chunk,
 )
+from .events import Changed, Event, Failed, Published, RungFed, State, Status
 from .plan import AudioTrack, Plan, Rung, from_json, locate, to_json
 from .process import Cancelled, FfmpegInterrupted, sweep_scratch
 from .records import STATE_FOLDER, Records
 from .schedule import Board, Task
 from .slots import Slots, SlotWaitCancelled
 from .store import FolderStore
+from .tally import Tally
 
 log = logging.getLogger(__name__)
 
 URGENT_HANDS = 3  # each with a slot reserved: a picture, its sound, and a second viewer
 BACKGROUND_NICE = 10
 MAX_INTERRUPTIONS = 10  # of one chunk: what kills ffmpeg that often is the chunk itself
-
-State = Literal["encoding", "finished", "failed"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Status:
-    """How far a session is, for people."""
-
-    state: State
-    progress: float  # 0 to 1, by pixels
-    eta_s: float | None
-    speed: float | None  # seconds of video finished per second
-    warnings: tuple[str, ...]
-    error: str | None
-
-
-@dataclass(frozen=True)
-class Published:
-    """A file is there."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class RungFed:
-    """A rung may be listed from now on."""
-
-    rung: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A chunk will never come."""
-
-    rendition: str
-    chunk: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Changed:
-    """Progress, a warning or the end."""
-
-    status: Status
-
-
-Event = Published | RungFed | Failed | Changed
 
 
 class Session:
@@ -118,16 +70,10 @@ class Session:
         self._hands = hands or self._slots.count
         self._lock = threading.Condition()
         self._board = Board(plan)
-        self._published: set[str] = set()
-        self._segment_bytes: dict[str, dict[int, tuple[int, ...]]] = {r.name: {} for r in plan.renditions}
-        self._weights = _weights(plan)
-        self._weight_done = 0.0
-        self._warnings: list[str] = list(plan.warnings)
+        self._tally = Tally(plan)
         self._interruptions: dict[Task, int] = {}
         self._error: str | None = None
         self._stop = threading.Event()
-        self._started_s: float | None = None
-        self._resumed_weight = 0.0
         self._callbacks: list[Callable[[Event], None]] = []
         self._threads: list[threading.Thread] = []
         self._resume()
@@ -136,7 +82,7 @@ class Session:
 
     def start(self) -> None:
         """Start the hands. Once."""
-        self._started_s = time.monotonic()
+        self._tally.start()
         roles = [("background", self._background_hand)] * self._hands
         if self._watched:
             roles += [("urgent", self._urgent_hand)] * URGENT_HANDS
@@ -162,7 +108,7 @@ class Session:
         """Somebody waits for the file of that name: its chunk goes first. Raises KeyError outside the plan."""
         rendition, segment = locate(self.plan, name)
         with self._lock:
-            if name in self._published:
+            if name in self._tally.published:
                 self._board.move(rendition.name, segment or 0)
             elif segment is not None:
                 self._board.want(rendition.name, segment)
@@ -172,13 +118,13 @@ class Session:
 
     def published(self, name: str) -> bool:
         """Whether the file is there."""
-        return name in self._published
+        return name in self._tally.published
 
     def failure(self, name: str) -> str | None:
         """Why that file will never come, or None."""
         rendition, segment = locate(self.plan, name)
         with self._lock:
-            if name in self._published:
+            if name in self._tally.published:
                 return None
             reason = self._board.failure(rendition.name, segment)
         return reason or self._error
@@ -196,8 +142,7 @@ class Session:
     def segment_bytes(self, rendition: str) -> tuple[int, ...]:
         """Sizes of all segments of a complete rendition, in order."""
         with self._lock:
-            chunks = self._segment_bytes[rendition]
-            return tuple(size for chunk in sorted(chunks) for size in chunks[chunk])
+            return self._tally.segment_bytes(rendition)
 
     def status(self) -> Status:
         """How far it is."""
@@ -302,9 +247,8 @@ class Session:
             fed_before = {rung.name for rung in self.plan.rungs if self._fed(rung)}
             for made in outcome.made:
                 self._board.done(made.rendition, made.chunk)
-                self._segment_bytes[made.rendition][made.chunk] = made.segment_bytes
+                self._tally.commit(made, outcome.warnings)
             fed = [rung.name for rung in self.plan.rungs if self._fed(rung) and rung.name not in fed_before]
-            self._warnings += [warning for warning in outcome.warnings if warning not in self._warnings]
             self._lock.notify_all()
         for name in fed:
             self._tell(RungFed(name))
@@ -342,13 +286,8 @@ class Session:
         self._tell(Changed(self.status()))
 
     def _on_published(self, name: str) -> None:
-        rendition, segment = locate(self.plan, name)
         with self._lock:
-            if segment is not None and name not in self._published:
-                self._weight_done += self._weights[rendition.name] * float(
-                    rendition.timeline.segment_duration_s(segment)
-                )
-            self._published.add(name)
+            self._tally.publish(name)
         self._tell(Published(name))
 
     def _tell(self, event: Event) -> None:
@@ -376,24 +315,17 @@ class Session:
         )
 
     def _status(self) -> Status:
-        total = sum(self._weights.values()) * float(self.plan.duration_s)
-        progress = min(1.0, self._weight_done / total) if total else 1.0
-        eta_s = speed = None
-        if self._started_s is not None and self._weight_done > self._resumed_weight:
-            elapsed_s = time.monotonic() - self._started_s
-            pace = (self._weight_done - self._resumed_weight) / elapsed_s
-            eta_s = max(0.0, (total - self._weight_done) / pace)
-            speed = pace / sum(self._weights.values())
+        speed, eta_s = self._tally.pace()
         failures = self._board.failures
         error = self._error or next(iter(failures.values()), None)
         over = self._over
         state: State = "encoding" if not over else ("failed" if error else "finished")
         return Status(
             state=state,
-            progress=1.0 if state == "finished" else progress,
+            progress=1.0 if state == "finished" else self._tally.progress,
             eta_s=0.0 if over else eta_s,
             speed=speed,
-            warnings=tuple(self._warnings),
+            warnings=tuple(self._tally.warnings),
             error=error,
         )
 
@@ -409,24 +341,4 @@ class Session:
                     continue
                 made, warnings = found
                 self._board.done(rendition.name, chunk)
-                self._segment_bytes[rendition.name][chunk] = made.segment_bytes
-                self._warnings += [warning for warning in warnings if warning not in self._warnings]
-                self._published.add(rendition.init_name)
-                for number in rendition.timeline.chunk_segments(chunk):
-                    self._published.add(rendition.segment_name(number))
-                    self._weight_done += self._weights[rendition.name] * float(
-                        rendition.timeline.segment_duration_s(number)
-                    )
-        self._resumed_weight = self._weight_done
-
-
-def _weights(plan: Plan) -> dict[str, float]:
-    """What a second of each rendition costs, roughly: pixels for an encode, next to nothing for a copy or sound."""
-    weights: dict[str, float] = {}
-    for rendition in plan.renditions:
-        if isinstance(rendition, Rung):
-            pixels = rendition.width * rendition.height
-            weights[rendition.name] = pixels * (1.0 if rendition.method == "encode" else 0.01)
-        else:
-            weights[rendition.name] = 20_000.0 if rendition.method == "encode" else 1_000.0
-    return weights
+                self._tally.restore(made, warnings)

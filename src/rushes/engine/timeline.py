@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-
 #: x264 has no more B-frames than a group of pictures has room for. Groups shorter than this (3 B-frames and a keyframe)
 #: would get other parameter sets and another delay, so a slide show's groups all have the same length.
 FEWEST_OPENING_FRAMES = 4

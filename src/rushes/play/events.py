@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from rushes.engine.events import Failed
 from rushes.engine.plan import AudioTrack, Rung
-from rushes.engine.session import Failed, Session
+from rushes.engine.session import Session
 
 from .media import NEVER
 from .screening import Screening

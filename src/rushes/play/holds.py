@@ -8,7 +8,8 @@ from typing import Literal
 
 from starlette.types import Receive
 
-from rushes.engine.session import Event, Failed, Published, Session
+from rushes.engine.events import Event, Failed, Published
+from rushes.engine.session import Session
 
 #: Every player that was tried waits this long (ENGINE.md, section 3); longer was not tried.
 HOLD_S = 30.0

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 from rushes.engine import EngineError
-from rushes.engine.session import Event, Failed, Published, Session
+from rushes.engine.events import Event, Failed, Published
+from rushes.engine.session import Session
 
 from .coverage import Coverage
 from .holds import Holds
