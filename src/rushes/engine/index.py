@@ -126,7 +126,7 @@ class _Track:
             size_bytes=self.size_bytes,
             position=self.position,
             keyframes=self.keyframes,
-            last_duration=self._last_duration(),
+            last_duration=last_duration(self.stream, self.dts, self._duration),
             discarded=self.discarded,
             hidden_keyframe=self.hidden_keyframe,
             corrupt=self.corrupt,
@@ -144,17 +144,19 @@ class _Track:
             delay = delay_frames * (_median(_gaps(self.dts)) or self._duration)
             self.pts = array("q", (dts + delay for dts in self.dts))
 
-    def _last_duration(self) -> int:
-        gaps = _gaps(self.dts)
-        usual = _median(gaps)
-        limit = max(gaps) * 2 if gaps else int(_LAST_DURATION_LIMIT_S / self.stream.time_base)
-        # A container without durations (FLV, Matroska) makes ffmpeg guess: 1 ms where it found no rate.
-        if max(1, (usual or 0) // 4) <= self._duration <= limit:
-            return self._duration
-        if usual is not None:
-            return usual
-        rate = self.stream.nominal_rate if isinstance(self.stream, VideoStream) else None
-        return max(1, round(1 / (rate or 25) / self.stream.time_base))
+
+def last_duration(stream: Stream, dts: array[int], claimed: int) -> int:
+    """How long the packet presented last is shown, in ticks: as its packet claims (0: not at all), within reason."""
+    gaps = _gaps(dts)
+    usual = _median(gaps)
+    limit = max(gaps) * 2 if gaps else int(_LAST_DURATION_LIMIT_S / stream.time_base)
+    # A container without durations (FLV, Matroska) makes ffmpeg guess: 1 ms where it found no rate.
+    if max(1, (usual or 0) // 4) <= claimed <= limit:
+        return claimed
+    if usual is not None:
+        return usual
+    rate = stream.nominal_rate if isinstance(stream, VideoStream) else None
+    return max(1, round(1 / (rate or 25) / stream.time_base))
 
 
 def _gaps(times: array[int]) -> Counter[int]:
