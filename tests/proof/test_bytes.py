@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from rushes.engine.assembly import ForeignInit
 from rushes.engine.cmaf import FragmentReader, edit_media_time, track_timescale
 from rushes.engine.plan import Rung
 from rushes.engine.settings import Settings
@@ -117,27 +116,3 @@ def test_every_chunk_of_a_slide_show_brings_the_same_init(rate: Fraction, tmp_pa
         decoded = decode(work.joined(rung), (rung.width, rung.height))
     assert read_numbers(decoded.pictures).tolist() == list(range(25))
     assert decoded.times_s == pytest.approx([float(number / rate) for number in range(25)], abs=1e-3)
-
-
-def test_an_init_of_other_settings_is_refused_and_stays(source: Path, tmp_path: Path) -> None:
-    """P3 and P7: a foreign init under our name can only be someone else's work; nothing is put beside it."""
-    with planned(source, tmp_path / "out") as work:
-        rung = work.plan.rungs[0]
-        work.make([rung], 0)
-        ours = (work.folder / rung.init_name).read_bytes()
-        foreign = ours.replace(b"avc1", b"avc3")
-        (work.folder / rung.init_name).write_bytes(foreign)
-        with pytest.raises(ForeignInit, match="another encoder build"):
-            work.make([rung], 1)
-        assert (work.folder / rung.init_name).read_bytes() == foreign
-        first = rung.timeline.chunk_segments(1).start
-        assert not (work.folder / rung.segment_name(first)).exists()
-
-
-def test_other_settings_go_to_another_folder(source: Path, tmp_path: Path) -> None:
-    """P3: so that no stale init lies in wait for them."""
-    keys = set()
-    for quality in ("economy", "standard", "best"):
-        with planned(source, tmp_path / "out", Settings(copy=False, quality=quality)) as work:
-            keys.add(work.plan.rungs[0].folder)
-    assert len(keys) == 3
