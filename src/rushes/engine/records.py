@@ -61,12 +61,18 @@ class Records:
         return self._store.read(name) if self._store.exists(name) else None
 
     def forget(self, plan: Plan, kept: Plan) -> None:
-        """Remove the renditions and records of `plan` that `kept` does not use: an earlier encode into this folder."""
+        """Remove what `plan` made and `kept` does not use: an earlier encode into this folder, and its playlists."""
         used = {rendition.folder for rendition in kept.renditions}
-        for rendition in plan.renditions:
-            if rendition.folder not in used:
-                self._store.delete_folder(rendition.folder)
-                self._store.delete_folder(f"{STATE_FOLDER}/{rendition.folder}")
+        unused = [rendition for rendition in plan.renditions if rendition.folder not in used]
+        if unused:
+            # They name what goes now; the first, so that nobody begins to play it.
+            for playlist in ("master.m3u8", "manifest.mpd"):
+                self._store.delete(playlist)
+        for rendition in unused:
+            for playlist in ("index.m3u8", "video.m3u8", "audio.m3u8"):
+                self._store.delete(f"{rendition.name}/{playlist}")
+            self._store.delete_folder(rendition.folder)
+            self._store.delete_folder(f"{STATE_FOLDER}/{rendition.folder}")
 
 
 def _name(rendition: Rung | AudioTrack, chunk: int) -> str:
