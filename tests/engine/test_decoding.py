@@ -130,6 +130,16 @@ def test_damage_is_the_source_s_own_when_two_entries_complain_alike() -> None:
     assert not same_damage(near, log_of(0, 8, 9, "[h264 @ 0x1] [error] another"), chunk_s)
 
 
+def test_silence_after_complaints_at_the_entry_proves_nothing() -> None:
+    # A decoder that was entered wrongly may show garbage without another word (P1).
+    assert not same_damage(log_of(6, DAMAGE, 8), log_of(0, DAMAGE, 8), Fraction(8))
+
+
+def test_in_a_flood_the_last_error_counts_though_it_is_not_kept() -> None:
+    log = log_of(1, *[DAMAGE] * 5000, 2, 3, DAMAGE)
+    assert not log.healed_before(Fraction(8))
+
+
 #: What a run may say, in order: keyframes go up, errors come anywhere.
 runs = st.lists(st.sampled_from(["key", "error"]), max_size=40)
 
@@ -145,4 +155,4 @@ def test_what_healed_stays_healed_later_on_and_errors_only_become_fewer(run: lis
         assert not log.errors_from(now)
     if log.clean(now):
         assert log.healed_before(now)
-    assert same_damage(log, log, now)
+    assert same_damage(log, log, now) == bool(log.errors_from(now))

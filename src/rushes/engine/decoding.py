@@ -27,13 +27,16 @@ class DecodeLog:
     def __init__(self) -> None:
         self._printed: list[Fraction] = []
         self._errors: list[tuple[int, str]] = []  # (how many times had been printed before, line)
+        self._printed_before_last_error = 0  # also of those in a flood that are not kept
 
     def add(self, line: str) -> None:
         """Take in a line of stderr."""
         if match := _PRINTED.match(line):
             self._printed.append(Fraction(match[1]))
-        elif line_level(line) in _ERRORS and len(self._errors) < _KEPT:
-            self._errors.append((len(self._printed), _ADDRESS.sub("", line)))
+        elif line_level(line) in _ERRORS:
+            self._printed_before_last_error = len(self._printed)
+            if len(self._errors) < _KEPT:
+                self._errors.append((len(self._printed), _ADDRESS.sub("", line)))
 
     @property
     def error_lines(self) -> tuple[str, ...]:
@@ -52,7 +55,7 @@ class DecodeLog:
         """Whether enough keyframes came between the last error and `time_s` that no picture from there on suffers."""
         if not self._errors:
             return True
-        after = self._printed[self._errors[-1][0] :]
+        after = self._printed[self._printed_before_last_error :]
         return sum(printed <= time_s for printed in after) >= _HEALING_KEYFRAMES
 
     def errors_from(self, time_s: Fraction) -> tuple[str, ...]:
@@ -62,5 +65,9 @@ class DecodeLog:
 
 
 def same_damage(one: DecodeLog, other: DecodeLog, from_s: Fraction) -> bool:
-    """Whether two decodes from different entries complain alike from `from_s` on: then the source itself is damaged."""
-    return one.errors_from(from_s) == other.errors_from(from_s)
+    """Whether two decodes from different entries complain alike from `from_s` on: then the source itself is damaged.
+
+    Without complaints from there on nothing is known: what came before may be what the seek did.
+    """
+    complaints = one.errors_from(from_s)
+    return bool(complaints) and complaints == other.errors_from(from_s)

@@ -368,7 +368,7 @@ def from_json(text: bytes | str) -> Plan:
     """The plan that `to_json` wrote. Raises UnreadablePlan."""
     try:
         plan = msgspec.json.decode(text, type=Plan, dec_hook=_decode_fraction)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise UnreadablePlan(f"This plan cannot be read: {error}") from error
     if plan.version != PLAN_VERSION:
         raise UnreadablePlan(

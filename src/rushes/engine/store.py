@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -54,7 +55,7 @@ class FolderStore:
             if not path.exists():
                 raise
             # Another file system: copy beside the target, then rename.
-            beside = target.with_name(f".{target.name}.{os.getpid()}")
+            beside = _beside(target)
             try:
                 shutil.copyfile(path, beside)
                 os.replace(beside, target)
@@ -66,7 +67,7 @@ class FolderStore:
         """Put bytes under a name that may change (a playlist): written beside, then renamed."""
         target = self.path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        beside = _beside(target)
         try:
             beside.write_bytes(data)
             os.replace(beside, target)
@@ -97,3 +98,8 @@ class FolderStore:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             folder.parent.rmdir()
+
+
+def _beside(target: Path) -> Path:
+    """A name beside it that no other writer uses: processes and threads may put the same file at once."""
+    return target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}")
