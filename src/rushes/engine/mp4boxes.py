@@ -12,7 +12,7 @@ from rushes.engine import EngineError
 from rushes.engine.cmaf import Box, boxes
 
 _MOOV_BYTES = 64 << 20  # 12 h of 60 fps with B-frames and two sound tracks are under 50 MB
-_MOST_BOXES = 1_000  # side by side
+_MOST_BOXES = 256  # side by side; they are walked again for each table
 
 
 class NoTables(EngineError):

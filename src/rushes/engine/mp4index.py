@@ -20,7 +20,7 @@ from rushes.engine.mp4tables import read_tables
 from rushes.engine.process import FfmpegFailed, LimitExceeded, iter_tool_lines
 from rushes.engine.source import PacketIndex, Stream
 
-_FROM_BYTES = 16 << 20  # a smaller file is read as soon as its ends are
+_LARGE_BYTES = 16 << 20  # a smaller file is read as soon as its ends are
 _HEAD_PACKETS = 300  # 3 s of 30 fps and sound
 _TAIL_S = Fraction(1, 2)
 _MOST_JUMPS = 4  # of one stream, where one is expected: from the first packets to the last
@@ -29,16 +29,22 @@ _EDGES_BYTES = 16 << 20  # a packet is 45 bytes
 
 
 def index_of_mp4(
-    command: Sequence[str], path: Path, document: Mapping[str, Any], streams: Iterable[Stream]
+    command: Sequence[str],
+    path: Path,
+    document: Mapping[str, Any],
+    streams: Iterable[Stream],
+    *,
+    large_bytes: int = _LARGE_BYTES,
 ) -> dict[int, PacketIndex] | None:
-    """The packets of every video and audio stream of a large MP4 or MOV; None where all of the file has to be read.
+    """The packets of every video and audio stream of an MP4 or MOV; None where all of the file has to be read.
 
-    `command` is ffprobe with its guards, `document` its JSON of streams and format. Raises OSError.
+    That is so for a file of less than `large_bytes`, too. `command` is ffprobe with its guards, `document` its
+    JSON of streams and format. Raises OSError.
     """
     streams, claims = tuple(streams), document["format"]
     if "mov" not in claims["format_name"].split(",") or "duration" not in claims:
         return None
-    if path.stat().st_size < _FROM_BYTES:
+    if path.stat().st_size < large_bytes:
         return None
     track_ids = {stream["index"]: int(stream["id"], 0) for stream in document["streams"] if "id" in stream}
     end_s = Fraction(claims.get("start_time", 0)) + Fraction(claims["duration"])

@@ -22,7 +22,7 @@ from rushes.engine.mp4boxes import NoTables, children, one, read_moov, read_numb
 from rushes.engine.mp4edits import Edit, Samples, Unclear, edited
 from rushes.engine.source import AudioStream, Stream, VideoStream
 
-_MOST_PACKETS = 6_000_000  # a track: 13 h of 120 fps
+_MOST_PACKETS = 8_000_000  # in a file: 12 h of 60 fps and two sound tracks are 6.7 million
 _MOST_BYTES_A_SAMPLE = 0x3FFF_FFFF  # ffmpeg gives up beyond
 _MOST_TICKS = 1 << 28  # in a stts or ctts entry; ffmpeg takes more for damage
 
@@ -84,6 +84,8 @@ def _read_tracks(
                 raise NoTables(f"stream {stream.index} is no track")
             trak = tracks.pop(track_ids[stream.index])
             found[stream.index] = _read_track(moov, trak, file_bytes, stream, movie_timescale)
+            if sum(map(len, found.values())) > _MOST_PACKETS:
+                raise NoTables("there are too many packets")
     return found
 
 
