@@ -87,17 +87,19 @@ class Decoded:
 
 def decode(path: Path, size: tuple[int, int], *options: str) -> Decoded:
     """Decode the first video stream at (width, height) `size`, nothing dropped or repeated; `options` go before it."""
-    times = path.with_name(f"{path.name}.framecrc")
+    times, raw = path.with_name(f"{path.name}.framecrc"), path.with_name(f"{path.name}.gray")
     kept = ("-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "gray")
-    raw = run_ffmpeg(
+    run_ffmpeg(
         [
             *("-copyts", *options, "-i", str(path)),
-            *(*kept, "-f", "rawvideo", "-"),
+            *(*kept, "-f", "rawvideo", str(raw)),
             *(*kept, "-enc_time_base", f"1:{_CLOCK_HZ}", "-f", "framecrc", str(times)),
         ]
     )
     rows = [row for row in times.read_text().splitlines() if row and not row.startswith("#")]
-    pictures = np.frombuffer(raw, np.uint8).reshape(-1, size[1], size[0])
+    pictures = np.memmap(raw, np.uint8, "r").reshape(
+        -1, size[1], size[0]
+    )  # 10 minutes need not fit in memory
     assert len(rows) == len(pictures)
     return Decoded(pictures, np.array([int(row.split(",")[2]) for row in rows]) / _CLOCK_HZ)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 from rushes.engine.binaries import toolchain
 from tests.proof.counter import film
@@ -35,6 +38,14 @@ class Kind:
     after: tuple[str, ...] = ()
     copied_as: str | None = None
     quarter_turns: int = 0  # counter-clockwise: what makes the numbers legible again
+
+    def lasting(self, duration_s: int, size: tuple[int, int]) -> Kind:
+        """The same kind with a film of that length and size; sound is as much longer or shorter than it as before."""
+        frames = int(duration_s * self.rate)
+        sound_s = self.sound_s
+        if sound_s is not None:
+            sound_s += float((frames - self.frames) / self.rate)
+        return replace(self, frames=frames, size=size, sound_s=sound_s)
 
     def make(self, folder: Path) -> Path:
         """Write the source below `folder`; returns its path."""
@@ -72,10 +83,20 @@ def run_ffmpeg(arguments: Sequence[str], stdin: Iterable[bytes] = ()) -> bytes:
     # stderr is short at this level, so that reading it last cannot block the program.
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
-    fed = b"".join(stdin)
-    out, said = process.communicate(fed)
-    assert process.returncode == 0, f"{' '.join(argv)}\n{said.decode(errors='replace')}"
+    assert process.stdout is not None
+    assert process.stderr is not None
+    feeder = threading.Thread(target=_feed, args=(process.stdin, stdin))
+    feeder.start()
+    out, said = process.stdout.read(), process.stderr.read()
+    feeder.join()
+    assert process.wait() == 0, f"{' '.join(argv)}\n{said.decode(errors='replace')}"
     return out
+
+
+def _feed(pipe: IO[bytes], data: Iterable[bytes]) -> None:
+    with suppress(BrokenPipeError), pipe:  # a program that needs no more, or fails: its exit status tells
+        for part in data:
+            pipe.write(part)
 
 
 _JITTER = "setpts='(N+0.35*sin(N*N*0.7))/30/TB'"
