@@ -11,7 +11,7 @@ from typing import BinaryIO
 from rushes.engine import EngineError
 from rushes.engine.cmaf import Box, boxes
 
-_MOOV_BYTES = 64 << 20  # 12 h of 60 fps with B-frames and two sound tracks are under 50 MB
+_MOOV_BYTES = 128 << 20  # 12 h of 60 fps with B-frames, sound beside every frame, are 83 MB
 _MOST_BOXES = 256  # side by side; they are walked again for each table
 
 
