@@ -24,8 +24,8 @@ class Kind:
 
     name: str
     rate: Fraction = Fraction(30)
-    frames: int = 330
-    size: tuple[int, int] = (320, 180)
+    frames: int = 630  # 21 s: chunks of 8, 8 and 5 s
+    size: tuple[int, int] = (192, 108)
     suffix: str = ".mp4"
     encoder: tuple[str, ...] = X264
     filters: str = "null"
@@ -105,44 +105,59 @@ _OPEN = "scenecut=0:open-gop=1:bframes=3:b-adapt=0"
 _LONG_GOP = (*X264[:-2], "-g", "9999", "-keyint_min", "9999", "-sc_threshold", "0")
 _VPX = ("-deadline", "realtime", "-cpu-used", "8", "-b:v", "3M", "-g")
 _MPEG4 = ("-c:v", "mpeg4", "-q:v", "2", "-bf", "2", "-g", "100")
-_X265 = f"log-level=error:pools=none:frame-threads=1:keyint=25:min-keyint=25:{_OPEN}"
-_HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-crf", "14", "-tag:v", "hvc1", "-x265-params", _X265)
+_MPEG2 = ("-c:v", "mpeg2video", "-q:v", "2", "-bf", "2", "-g", "12")
+
+
+def _open_h264(keyint: int) -> tuple[str, ...]:
+    return (*X264[:-2], "-x264-params", f"keyint={keyint}:min-keyint={keyint}:{_OPEN}")
+
+
+def _open_hevc(keyint: int) -> tuple[str, ...]:
+    x265 = f"log-level=error:pools=none:frame-threads=1:keyint={keyint}:min-keyint={keyint}:{_OPEN}"
+    return ("-c:v", "libx265", "-preset", "ultrafast", "-crf", "14", "-tag:v", "hvc1", "-x265-params", x265)
+
 
 KINDS: tuple[Kind, ...] = (
     Kind("29.97fps", NTSC),
-    Kind("23.976fps", FILM, 264),
-    Kind("60fps", Fraction(60), 660),
-    Kind("25fps", Fraction(25), 275),
-    Kind("20fps", Fraction(20), 220),
+    Kind("23.976fps", FILM, 504),
+    Kind("60fps", Fraction(60), 1260),
+    Kind("25fps", Fraction(25), 525),
+    Kind("20fps", Fraction(20), 420),
     Kind("179-6fps", PHONE),
     Kind("vfr-jitter", filters=_JITTER, timescale=90000),
     Kind("vfr-gaps", filters=_GAPS, timescale=90000),
     Kind("25s-gop", Fraction(25), 650, encoder=_LONG_GOP, sound_s=26),
-    Kind("open-gop-hevc", Fraction(25), 275, encoder=_HEVC),
-    Kind("open-gop-h264", encoder=(*X264[:-2], "-x264-params", f"keyint=30:min-keyint=30:{_OPEN}")),
+    Kind("open-gop-hevc", Fraction(25), 525, encoder=_open_hevc(25)),  # a keyframe where each chunk begins
+    Kind("open-gop-hevc-unaligned", Fraction(25), 525, encoder=_open_hevc(23)),
+    Kind("open-gop-hevc-ts", Fraction(25), 525, suffix=".ts", encoder=_open_hevc(23)),
+    Kind("open-gop-h264", encoder=_open_h264(30)),
+    Kind("open-gop-h264-unaligned", encoder=_open_h264(27)),
+    Kind("open-gop-h264-mkv", suffix=".mkv", encoder=_open_h264(110)),
+    Kind("open-gop-mpeg2-ts", Fraction(25), 525, suffix=".ts", encoder=_MPEG2),
     Kind(
         "ts-from-1234s",
         Fraction(25),
-        275,
+        525,
         suffix=".ts",
-        sound_s=11,
+        sound_s=21,
         options=("-output_ts_offset", "1234.567"),
     ),
     Kind("ts-25s-gop", Fraction(25), 650, suffix=".ts", encoder=_LONG_GOP),
     Kind("mp4-from-7s", NTSC, suffix=".mp4", options=("-output_ts_offset", "7.3")),
-    Kind("mkv-from-7s", NTSC, suffix=".mkv", sound_s=11, options=("-output_ts_offset", "7.3")),
+    Kind("mkv-from-7s", NTSC, suffix=".mkv", sound_s=21, options=("-output_ts_offset", "7.3")),
     # Cut from 1.7 s by copy: an edit list hides the pictures between the keyframe and there.
     Kind("edit-list", copied_as=".mp4", before=("-ss", "1.7")),
-    Kind("late-video", Fraction(25), 275, video_offset_s=0.73, sound_s=11.7),
-    Kind("short-sound", Fraction(25), 275, sound_s=4),
-    Kind("long-sound", Fraction(25), 200, sound_s=13),
+    Kind("late-video", Fraction(25), 525, video_offset_s=0.73, sound_s=21.7),
+    Kind("short-sound", Fraction(25), 525, sound_s=4),
+    Kind("long-sound", Fraction(25), 400, sound_s=21),
     Kind("rotated", before=("-display_rotation", "90"), copied_as=".mp4", quarter_turns=-1),
     Kind("13s", frames=390),  # a last segment of 1 s
-    Kind("8s-and-a-frame", frames=241),  # a last segment of one picture
-    Kind("odd-sized-vp9", size=(321, 181), suffix=".webm", encoder=(*_VPX, "60", "-c:v", "libvpx-vp9")),
+    Kind("16s-and-a-frame", frames=481),  # a last segment of one picture
+    Kind("odd-sized-vp9", size=(193, 109), suffix=".webm", encoder=(*_VPX, "60", "-c:v", "libvpx-vp9")),
     Kind("anamorphic", filters="setsar=4/3"),
-    Kind("mpeg4-avi", Fraction(25), 275, suffix=".avi", encoder=_MPEG4),
+    Kind("mpeg4-avi", Fraction(25), 525, suffix=".avi", encoder=_MPEG4),
+    Kind("mpeg4-mp4", Fraction(25), 525, encoder=_MPEG4),
     Kind("mjpeg-avi", suffix=".avi", encoder=("-c:v", "mjpeg", "-q:v", "2")),
     Kind("vp8-webm", suffix=".webm", encoder=(*_VPX, "150", "-c:v", "libvpx")),
-    Kind("av1", Fraction(25), 275, encoder=("-c:v", "libsvtav1", "-preset", "12", "-crf", "20", "-g", "75")),
+    Kind("av1", Fraction(25), 525, encoder=("-c:v", "libsvtav1", "-preset", "12", "-crf", "20", "-g", "75")),
 )

@@ -30,7 +30,7 @@ def files(work: Work, rungs: Sequence[Rung]) -> dict[str, bytes]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    return Kind("ladder", frames=400, sound_s=13).make(tmp_path)
+    return Kind("ladder", frames=400, size=(320, 180), sound_s=13).make(tmp_path)
 
 
 def test_a_rung_alone_equals_the_same_rung_of_the_ladder_in_any_order_at_any_niceness(
