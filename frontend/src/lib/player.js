@@ -19,6 +19,7 @@ class HlsPlayer {
     this.log = log;
     this.status = { rungs: [], failures: [] };
     this.fed = null; // names of fed rungs; null before the first snapshot
+    this.better = false; // a rung came to them that has not been thought of yet
     this.hls = null;
   }
 
@@ -27,7 +28,7 @@ class HlsPlayer {
     const before = this.fed;
     this.fed = new Set(status.rungs.filter((rung) => rung.fed).map((rung) => rung.name));
     if (!this.hls) this.start();
-    else if ([...this.fed].some((name) => !before.has(name))) this.takeUp();
+    else this.better ||= [...this.fed].some((name) => !before.has(name));
     this.view.offer(this.choices());
   }
 
@@ -51,7 +52,10 @@ class HlsPlayer {
     hls.on(Hls.Events.FRAG_BUFFERED, (_, { frag }) => {
       if (frag.type === "main" && frag.sn !== "initSegment") this.log.level(renditionOf(frag.url));
     });
-    hls.on(Hls.Events.FRAG_CHANGED, (_, { frag }) => this.view.playing(renditionOf(frag.url)));
+    hls.on(Hls.Events.FRAG_CHANGED, (_, { frag }) => {
+      this.view.playing(renditionOf(frag.url));
+      if (this.better) this.takeUp();
+    });
     hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => this.view.offer(this.choices()));
     this.view.onRetry = () => hls.startLoad(this.video.currentTime);
     this.view.onQuality = (name) => {
@@ -95,9 +99,13 @@ class HlsPlayer {
     )?.reason;
   }
 
-  /** A rung can be fed now that could not: show it soon, without touching what plays at this moment. */
+  /**
+   * A rung can be fed now that could not: show it soon, without touching what plays at this moment. Called when a
+   * segment begins to play: hls.js replaces from the next one on, which is then as far away as it can be.
+   */
   takeUp() {
     const { hls, video } = this;
+    this.better = false;
     if (!hls.autoLevelEnabled || hls.loadLevel < 0 || hls.abrController.reconsider() <= hls.loadLevel) return;
     const ahead = this.log.ranges.find(([start, end]) => start <= video.currentTime && video.currentTime < end);
     if (ahead && ahead[1] - video.currentTime > REPLACE_AHEAD_S) hls.nextLevel = -1;

@@ -1,6 +1,7 @@
 """`rushes play`: serve a video at once, encoding while it is watched."""
 
 import contextlib
+import resource
 import signal
 import sys
 import webbrowser
@@ -23,6 +24,9 @@ from rushes.engine.settings import Quality
 from rushes.play.app import create_app
 from rushes.play.pages import PageNotBuilt
 from rushes.play.server import AddressUnusable, Server, listen, url_of
+
+#: A waiting viewer holds a socket or two; the usual soft limit of 1,024 files would be the end of the queue.
+OPEN_FILES_WANTED = 65_536
 
 
 @click.command()
@@ -55,6 +59,7 @@ def play(
     """Serve INPUT at once, on a page and as HLS and DASH, and encode first what is watched. Ctrl-C ends it."""
     # Not the signal's default action: what the `with` block holds has to be given back.
     signal.signal(signal.SIGTERM, _leave)
+    _raise_open_files()
     settings = settings_of(rungs, quality, no_copy)
     tools = toolchain()
     with contextlib.ExitStack() as stack:
@@ -103,6 +108,13 @@ def _write_playlists_at_the_end(session: Session) -> None:
 
     session.subscribe(look)
     look()
+
+
+def _raise_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
