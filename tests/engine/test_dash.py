@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from rushes.engine import dash
 from rushes.engine.hls import Measured
-from rushes.engine.plan import Plan, make_plan
+from rushes.engine.plan import Plan
+from rushes.engine.planning import make_plan
 from rushes.engine.settings import Settings
 from rushes.engine.timeline import Timeline
 from tests.engine.sources import aac, film, sound, source

@@ -13,7 +13,7 @@ from rushes.engine.binaries import toolchain
 from rushes.engine.cmaf import FragmentReader, avc_codec_string
 from rushes.engine.command import ladder_command
 from rushes.engine.h264 import codec_string, level_idc
-from rushes.engine.plan import make_plan
+from rushes.engine.planning import make_plan
 from rushes.engine.settings import Quality, Settings
 from tests.engine.sources import film
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rushes.engine import hls
 from rushes.engine.grid import Grid
 from rushes.engine.hls import Measured
-from rushes.engine.plan import Plan, Rung, make_plan
+from rushes.engine.plan import Plan, Rung
+from rushes.engine.planning import make_plan
 from rushes.engine.settings import CHUNK_SEGMENTS, OPENING_SEGMENT_S, SEGMENT_S, Settings
 from rushes.engine.timeline import Timeline, video_timeline
 from tests.engine.sources import aac, film, sound, source

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rushes.engine.plan import Plan, UnreadablePlan, from_json, language_tag, locate, make_plan, to_json
+from rushes.engine.plan import Plan, UnreadablePlan, from_json, language_tag, locate, to_json
+from rushes.engine.planning import make_plan
 from rushes.engine.settings import AAC_FRAME_SAMPLES, Settings, cap_bps
 from rushes.engine.source import Source
 from tests.engine.sources import aac, film, packets, picture, sound, source, steady

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rushes.engine.assembly import Made
-from rushes.engine.plan import AudioTrack, Plan, Rung, make_plan
+from rushes.engine.plan import AudioTrack, Plan, Rung
+from rushes.engine.planning import make_plan
 from rushes.engine.records import STATE_FOLDER, Records
 from rushes.engine.settings import Settings
 from rushes.engine.store import FolderStore

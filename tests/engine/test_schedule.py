@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rushes.engine.plan import Plan, make_plan
+from rushes.engine.plan import Plan
+from rushes.engine.planning import make_plan
 from rushes.engine.schedule import AHEAD_S, Board, Task
 from rushes.engine.settings import Settings
 from tests.engine.sources import aac, film, sound, source

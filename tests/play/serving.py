@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rushes.engine.binaries import toolchain
-from rushes.engine.plan import Plan, make_plan
+from rushes.engine.plan import Plan
+from rushes.engine.planning import make_plan
 from rushes.engine.probe import probe
 from rushes.engine.session import Session
 from rushes.engine.settings import Settings

@@ -14,7 +14,7 @@ import pytest
 from rushes.engine.assembly import ForeignInit
 from rushes.engine.binaries import toolchain
 from rushes.engine.chunk import Watch, make_audio_chunk
-from rushes.engine.plan import make_plan
+from rushes.engine.planning import make_plan
 from rushes.engine.probe import probe
 from rushes.engine.settings import Settings
 from tests.proof.assembled import ENCODED, Work, decode, planned

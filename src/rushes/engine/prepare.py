@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .binaries import Toolchain
-from .plan import Plan, make_plan
+from .plan import Plan
+from .planning import make_plan
 from .probe import probe
 from .remux import needs_remux, remux
 from .scratch import scratch_folder
