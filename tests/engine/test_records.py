@@ -183,8 +183,10 @@ def test_an_earlier_encode_is_forgotten_except_for_what_is_still_used(
 def test_forgetting_leaves_what_is_not_of_the_plan(store: FolderStore, records: Records) -> None:
     every_chunk(PLAN, store, records)
     store.write("holiday.mov", b"precious")
+    store.write("720p/notes.txt", b"precious too")
     store.write("720p/index.m3u8", b"#EXTM3U")
     other = make_plan(film(duration_s=20), Settings(copy=False, quality="best"), "a build")
     records.forget(PLAN, other)
     assert store.read("holiday.mov") == b"precious"
-    assert store.read("720p/index.m3u8") == b"#EXTM3U"
+    assert store.read("720p/notes.txt") == b"precious too"
+    assert not store.exists("720p/index.m3u8"), "it names segments that are gone"

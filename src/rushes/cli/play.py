@@ -85,7 +85,7 @@ def play(
             return session
 
         try:
-            app = create_app(input_path.name, prepare, on_failed=lambda: server.stop())
+            app = create_app(input_path.name, prepare, host=host, on_failed=lambda: server.stop())
         except PageNotBuilt as error:
             raise click.ClickException(str(error)) from error
         server = Server(app)

@@ -13,6 +13,7 @@ from rushes.engine.session import Session
 from . import events, pages, playlists
 from .holds import HOLD_S
 from .media import MediaApp
+from .origins import guards
 from .screening import Screening
 
 
@@ -20,11 +21,13 @@ def create_app(
     title: str,
     prepare: Callable[[], Session],
     *,
+    host: str = "127.0.0.1",
     hold_s: float = HOLD_S,
     on_failed: Callable[[], None] | None = None,
 ) -> Starlette:
     """An application that shows one video; its pages answer while `prepare` still reads the file.
 
+    `host` is where the server listens; it decides who may read (see `origins`).
     `prepare` runs once, in a thread, when the server has started; it returns a session, which the application starts,
     and closes when the server stops. Where it fails, `on_failed` is called on the event loop. `app.state.screening` is
     what is told to stop. Raises PageNotBuilt.
@@ -47,6 +50,7 @@ def create_app(
             # Whatever is left is a segment of the plan, or nothing.
             Mount("/", MediaApp(screening)),
         ],
+        middleware=guards(host),
         lifespan=lifespan,
     )
     app.state.screening = screening

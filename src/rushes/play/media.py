@@ -10,16 +10,10 @@ from rushes.engine.plan import AudioTrack, Plan, Rung, locate
 
 from .screening import Screening, Unavailable
 
-#: Anybody's page may play a stream: that is what an address of a stream is for.
-OPEN_TO_ALL = {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "content-length, content-range",
-    "cross-origin-resource-policy": "cross-origin",
-}
 #: A name contains the key of everything that its bytes depend on.
 FOREVER = "public, max-age=31536000, immutable"
 NEVER = "no-store"
-METHODS = ("GET", "HEAD", "OPTIONS")
+METHODS = ("GET", "HEAD")
 
 
 class MediaApp:
@@ -35,9 +29,6 @@ class MediaApp:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         if scope["method"] not in METHODS:
             return Response(status_code=405, headers={"allow": ", ".join(METHODS)})
-        if scope["method"] == "OPTIONS":  # the preflight of a request for a range from another origin
-            headers = {"access-control-allow-methods": "GET, HEAD", "access-control-allow-headers": "range"}
-            return Response(status_code=204, headers=OPEN_TO_ALL | headers)
         try:
             session = await self._screening.ready()
         except Unavailable as error:
@@ -54,7 +45,7 @@ class MediaApp:
             if outcome.kind != "published":
                 return unavailable(outcome.reason)
         etag = segment_etag(session.plan, rendition, number)
-        headers = OPEN_TO_ALL | {"etag": etag, "cache-control": FOREVER}
+        headers = {"etag": etag, "cache-control": FOREVER}
         if etag in Headers(scope=scope).get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         kind = "audio/mp4" if isinstance(rendition, AudioTrack) else "video/mp4"
@@ -68,7 +59,7 @@ def segment_etag(plan: Plan, rendition: Rung | AudioTrack, number: int | None) -
 
 def unavailable(reason: str) -> Response:
     """503, never 404: a segment of the plan may come yet, and a player that is told otherwise gives it up."""
-    return PlainTextResponse(f"{reason}\n", status_code=503, headers=OPEN_TO_ALL | {"cache-control": NEVER})
+    return PlainTextResponse(f"{reason}\n", status_code=503, headers={"cache-control": NEVER})
 
 
 def not_found() -> Response:
@@ -76,5 +67,5 @@ def not_found() -> Response:
     return PlainTextResponse(
         "There is nothing of that name here.\n",
         status_code=404,
-        headers=OPEN_TO_ALL | {"cache-control": NEVER},
+        headers={"cache-control": NEVER},
     )

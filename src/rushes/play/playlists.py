@@ -13,7 +13,7 @@ from rushes.engine import dash, hls
 from rushes.engine.plan import AudioTrack, Rung
 from rushes.engine.session import Session
 
-from .media import NEVER, OPEN_TO_ALL, not_found, unavailable
+from .media import NEVER, not_found, unavailable
 from .screening import Screening, Unavailable
 
 HLS = "application/vnd.apple.mpegurl"
@@ -89,7 +89,7 @@ def _media_playlist(kind: type[Rung | AudioTrack], session: Session, request: Re
     if not isinstance(rendition, kind):
         return not_found()
     etag = f'"{session.plan.key}-{rendition.key}"'
-    headers = OPEN_TO_ALL | {"cache-control": ASK_EACH_TIME, "etag": etag}
+    headers = {"cache-control": ASK_EACH_TIME, "etag": etag}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(hls.media_playlist(rendition), media_type=HLS, headers=headers)
@@ -97,4 +97,4 @@ def _media_playlist(kind: type[Rung | AudioTrack], session: Session, request: Re
 
 def _changing(text: str, media_type: str) -> Response:
     """An answer that names what can be fed now: another one a minute later."""
-    return Response(text, media_type=media_type, headers=OPEN_TO_ALL | {"cache-control": NEVER})
+    return Response(text, media_type=media_type, headers={"cache-control": NEVER})
