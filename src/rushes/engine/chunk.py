@@ -15,16 +15,8 @@ from pathlib import Path
 
 from . import EngineError
 from .assembly import AudioAssembly, BrokenPromise, Made, VideoAssembly
-from .command import (
-    AAC_PRIMING_FRAMES,
-    BACKS_S,
-    audio_command,
-    audio_copy_command,
-    audio_window,
-    copy_command,
-    entry_s,
-    ladder_command,
-)
+from .audio_command import AAC_PRIMING_FRAMES, audio_command, audio_copy_command, audio_window
+from .command import BACKS_S, copy_command, entry_s, ladder_command
 from .decoding import DecodeLog, same_damage
 from .plan import AudioTrack, Plan, Rung
 from .process import Cancelled, FfmpegFailed, Limits, ffmpeg_argv, scratch_folder, start
@@ -106,15 +98,13 @@ def make_video_chunk(plan: Plan, rungs: Sequence[Rung], chunk: int, bench: Bench
                 made = tuple(assembly.finish() for assembly in assemblies)
                 return Outcome(
                     made=made,
-                    warnings=(_damage_note(plan, timeline.start_s(timeline.chunks[chunk])),)
-                    if damaged
-                    else (),
+                    warnings=(_damage_note(timeline.start_s(timeline.chunks[chunk])),) if damaged else (),
                     cpu_s=sum(r.cpu_s for r in runs),
                     wall_s=sum(r.wall_s for r in runs),
                 )
         if last:
             break
-    raise UndecodableChunk(_why(runs[-1], plan, start_s - plan.origin_s)) from runs[-1].problem
+    raise UndecodableChunk(_why(runs[-1], start_s - plan.origin_s)) from runs[-1].problem
 
 
 def make_copy_chunk(plan: Plan, rung: Rung, chunk: int, bench: Bench, watch: Watch) -> Outcome:
@@ -126,7 +116,7 @@ def make_copy_chunk(plan: Plan, rung: Rung, chunk: int, bench: Bench, watch: Wat
         run = _run(body, scratch, bench, watch, DecodeLog(), [assembly], lambda: True)
         if run.problem is not None:
             start_s = rung.timeline.start_s(rung.timeline.chunks[chunk])
-            raise UndecodableChunk(_why(run, plan, start_s)) from run.problem
+            raise UndecodableChunk(_why(run, start_s)) from run.problem
         return Outcome(made=(assembly.finish(),), cpu_s=run.cpu_s, wall_s=run.wall_s)
 
 
@@ -147,9 +137,9 @@ def make_audio_chunk(plan: Plan, track: AudioTrack, chunk: int, bench: Bench, wa
         run = _run(body, scratch, bench, watch, log, [assembly], lambda: True)
         if run.problem is not None:
             start_s = track.timeline.start_s(track.timeline.chunks[chunk])
-            raise UndecodableChunk(_why(run, plan, start_s)) from run.problem
+            raise UndecodableChunk(_why(run, start_s)) from run.problem
         damaged = len(log.error_lines) > _AUDIO_ENTRY_ERRORS
-        note = _damage_note(plan, track.timeline.start_s(track.timeline.chunks[chunk]), "sound")
+        note = _damage_note(track.timeline.start_s(track.timeline.chunks[chunk]), "sound")
         return Outcome(
             made=(assembly.finish(),), warnings=(note,) if damaged else (), cpu_s=run.cpu_s, wall_s=run.wall_s
         )
@@ -186,11 +176,11 @@ def _run(
     return _Run(log=log, cpu_s=cpu_s, wall_s=wall_s, problem=problem)
 
 
-def _damage_note(plan: Plan, at_s: Fraction, what: str = "picture") -> str:
+def _damage_note(at_s: Fraction, what: str = "picture") -> str:
     return f"The {what} is damaged near {_clock(at_s)}: what could not be decoded was filled in."
 
 
-def _why(run: _Run, plan: Plan, at_s: Fraction) -> str:
+def _why(run: _Run, at_s: Fraction) -> str:
     said = run.problem or (
         run.log.error_lines[-1] if run.log.error_lines else "nothing could be decoded there"
     )

@@ -10,27 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import ceil, floor, gcd
+from math import floor
 
 from .limits import INPUT_GUARDS
-from .plan import AudioTrack, Plan, Rung
-from .settings import AAC_FRAME_SAMPLES
+from .plan import Plan, Rung
 
 #: How far before the plan's entry decoding begins; where an attempt gave decode errors, the next is further back, at
 #: last at the beginning of the source (None).
 BACKS_S: tuple[Fraction | None, ...] = (Fraction(0), Fraction(20), None)
-AUDIO_PREROLL_S = Fraction(
-    2
-)  # before the first kept sample: decoders settle, and seeks land by the picture's keyframes
-
-#: Dropped from the output. A steady sine after a joint: 3 % noise with 8, 0.1 % with 24 and more: the encoder settles.
-AUDIO_PREROLL_FRAMES = 24
-AUDIO_POSTROLL_FRAMES = 3  # the last kept frame overlaps the next one, and its block type looks one further
-AAC_PRIMING_FRAMES = 1  # ffmpeg's AAC encoder answers one frame late
-
-#: A gap or overlap in the sound's time stamps that counts, in seconds: a lost frame of 20 ms does, jitter does not.
-MIN_GAP_S = "0.015"
-
 #: ffmpeg's expression language prints to the log at this level (AV_LOG_WARNING), which every run shows.
 _PRINT_LEVEL = 24
 
@@ -56,16 +43,12 @@ def ladder_command(
     enter_s = entry_s(plan, chunk) - back_s if back_s is not None else None
     from_frame = 0 if enter_s is None else min(first, max(0, floor(enter_s * grid.rate)))
     arguments = [
-        *_seek(plan, enter_s),
-        *(
-            "-reinit_filter",
-            "0",
-        ),  # a picture that changes size must not start the frame count anew; scale adapts
+        *seek_options(plan, enter_s),
+        # A picture that changes size must not start the frame count anew; scale adapts.
+        *("-reinit_filter", "0"),
         *INPUT_GUARDS,
-        *(
-            "-threads",
-            "1",
-        ),  # decoder: parallelism belongs between chunks (25-35 % sooner), and damage decodes alike
+        # Decoder: parallelism belongs between chunks (25-35 % sooner), and damage decodes alike.
+        *("-threads", "1"),
         *("-i", source),
         *("-filter_threads", "1"),
         *("-filter_complex_threads", "1"),  # same bytes whatever the machine
@@ -84,110 +67,19 @@ def copy_command(plan: Plan, rung: Rung, chunk: int, source: str, output: str) -
     packets = rung.copy_chunk_packets[chunk + 1] - rung.copy_chunk_packets[chunk]
     tick = Fraction(1, rung.timeline.timescale)
     return [
-        *_exact_copy_from(plan.origin_s + start * tick - tick / 2),
+        *copy_seek_options(plan.origin_s + start * tick - tick / 2),
         *INPUT_GUARDS,
         *("-i", source),
         *("-map", f"0:{rung.stream_index}"),
         *("-c", "copy"),
         *("-copypriorss", "0"),  # packets before the keyframe that we asked for belong to the chunk before
         *("-frames:v", str(packets)),  # exactly the chunk's; a time limit would round
-        *(
-            "-video_track_timescale",
-            str(rung.timeline.timescale),
-        ),  # the source's own ticks: nothing is rounded
-        *("-output_ts_offset", _seconds(-plan.origin_s)),  # tfdt counts from the beginning of the time line
+        # The source's own ticks: nothing is rounded.
+        *("-video_track_timescale", str(rung.timeline.timescale)),
+        *("-output_ts_offset", seconds(-plan.origin_s)),  # tfdt counts from the beginning of the time line
         *_fragmented_mp4(),
         output,
     ]
-
-
-def audio_command(plan: Plan, track: AudioTrack, chunk: int, source: str, output: str) -> list[str]:
-    """Encode one chunk of a track, with frames before and after that are dropped from the output (`audio_window`)."""
-    first, frames = audio_window(track, chunk)
-    start, samples = first * AAC_FRAME_SAMPLES, frames * AAC_FRAME_SAMPLES
-    rate = track.sample_rate_hz
-    # The resampler begins on a sample that both rates have, else every chunk would have a phase of its own.
-    begin = start - start % (rate // gcd(rate, track.source_rate_hz))
-    begin_source = begin * track.source_rate_hz // rate
-    begin_s = Fraction(begin, rate) - AUDIO_PREROLL_S
-    graph = ",".join(
-        (
-            f"asettb=1/{track.source_rate_hz}",  # whole samples
-            # The time line begins at the picture's; what a container rounded is put back on the codec's frames.
-            f"asetpts={_sample_time(track)},asetpts=PTS-({round(plan.origin_s * track.source_rate_hz)})",
-            f"atrim=start_pts={begin_source}",  # to the sample, which dropping after resampling would not be
-            # Gaps become silence and overlaps are cut, from that sample on (counted at the source's rate); never
-            # stretched. A single lost frame counts: the next chunk is placed by the clock, and sound must not jump.
-            f"aresample={rate}:async=1:min_hard_comp={MIN_GAP_S}:first_pts={begin_source}",
-            f"aformat=sample_fmts=fltp:channel_layouts={'mono' if track.channels == 1 else 'stereo'}",
-            "apad",  # silence without end where the source ends early ...
-            # ... cut to exactly what is promised
-            f"atrim=start_sample={start - begin}:end_sample={start - begin + samples}",
-            "asetpts=N/SR/TB",
-        )
-    )
-    return [
-        *_seek(plan, begin_s if begin_s > 0 else None),
-        *INPUT_GUARDS,
-        *("-threads", "1"),  # as for the picture: same bytes anywhere
-        *("-i", source),
-        *("-filter_complex_threads", "1"),
-        *("-filter_complex", f"[0:{track.stream_index}]{graph}[a]"),
-        *("-map", "[a]"),
-        *("-c:a", "aac"),
-        *("-b:a", str(track.bitrate_bps)),
-        *("-threads", "1"),
-        *("-flags:a", "+bitexact"),  # no encoder name in the frames, no code that depends on the CPU
-        *_frame_fragments(),
-        output,
-    ]
-
-
-def audio_copy_command(plan: Plan, track: AudioTrack, chunk: int, source: str, output: str) -> list[str]:
-    """Copy the AAC frames of one chunk of a copied track."""
-    if track.copy_base_pts is None or track.copy_first_frame is None:
-        raise ValueError(f"{track.name} is not a copy.")
-    start, end = track.timeline.chunk_ticks(chunk)
-    base_s = track.copy_base_pts * track.source_time_base
-    first_s = base_s + Fraction(track.copy_first_frame * AAC_FRAME_SAMPLES + start, track.sample_rate_hz)
-    half_a_frame_s = Fraction(AAC_FRAME_SAMPLES, 2 * track.sample_rate_hz)
-    return [
-        *_exact_copy_from(first_s - half_a_frame_s),
-        *INPUT_GUARDS,
-        *("-i", source),
-        *("-map", f"0:{track.stream_index}"),
-        *("-c", "copy"),
-        *(
-            "-copypriorss",
-            "0",
-        ),  # seeking goes by the picture's keyframes: drop the sound before the one we want
-        *("-frames:a", str((end - start) // AAC_FRAME_SAMPLES)),
-        *_frame_fragments(),
-        output,
-    ]
-
-
-def audio_window(track: AudioTrack, chunk: int) -> tuple[int, int]:
-    """First AAC frame that `audio_command` feeds to the encoder, and how many it feeds.
-
-    The encoder answers with `AAC_PRIMING_FRAMES` more in front; the chunk's own begin at
-    `AAC_PRIMING_FRAMES + chunk_first - first`.
-    """
-    start, end = (ticks // AAC_FRAME_SAMPLES for ticks in track.timeline.chunk_ticks(chunk))
-    first = max(0, start - AUDIO_PREROLL_FRAMES)
-    return first, end + AUDIO_POSTROLL_FRAMES - first
-
-
-def _sample_time(track: AudioTrack) -> str:
-    """An `asetpts` expression: the frame's time in samples of the source."""
-    frames = track.source_frames
-    if frames is None:
-        return "PTS"
-    # By its end: the decoder cuts the priming off the front of the first frame, rounded once more, hence two ticks.
-    # What is farther off than that is left alone.
-    end = f"round((PTS+NB_SAMPLES-{frames.base})/{frames.samples})*{frames.samples}+{frames.base}"
-    tolerance = ceil(2 * track.source_rate_hz * track.source_time_base)
-    return f"'st(0,{end}-NB_SAMPLES);if(lte(abs(PTS-ld(0)),{tolerance}),ld(0),PTS)'"
 
 
 def entry_s(plan: Plan, chunk: int) -> Fraction:
@@ -196,27 +88,30 @@ def entry_s(plan: Plan, chunk: int) -> Fraction:
     return plan.entries[chunk] * plan.video_time_base - plan.origin_s
 
 
-def _seek(plan: Plan, time_s: Fraction | None) -> list[str]:
+def seek_options(plan: Plan, time_s: Fraction | None) -> list[str]:
     """Input options: start decoding at the keyframe at or before `time_s` of the time line; None: at the beginning."""
-    arguments = ["-copyts"]  # the source's own clock; we place frames on the grid ourselves
+    arguments = [
+        "-copyts",  # the source's own clock; we place frames on the grid ourselves
+        # Damage is judged by what is said of it; by default a chunk of which two thirds can't be decoded is an error.
+        *("-max_error_rate", "1"),
+    ]
     if time_s is not None and time_s > 0:
         arguments += [
-            *(
-                "-seek_timestamp",
-                "1",
-            ),  # the time is the clock's, not counted from the container's start_time (P2)
+            # The time is the clock's, not counted from the container's start_time (P2).
+            *("-seek_timestamp", "1"),
             "-noaccurate_seek",  # no frame is dropped for its time: the filter graph counts them
             # A millisecond late: the time of a keyframe, cut to microseconds, would be before it.
-            *("-ss", _seconds(plan.origin_s + time_s + Fraction(1, 1000))),
+            *("-ss", seconds(plan.origin_s + time_s + Fraction(1, 1000))),
         ]
     return arguments
 
 
-def _exact_copy_from(time_s: Fraction) -> list[str]:
+def copy_seek_options(time_s: Fraction) -> list[str]:
+    """Input options: copy from the first packet at or after `time_s` of the source's clock."""
     arguments = ["-copyts"]  # tfdt must be absolute
     if time_s > 0:
         # Accurate, unlike for decoding: then -copypriorss knows where the copy begins.
-        arguments += ["-seek_timestamp", "1", "-ss", _seconds(time_s)]
+        arguments += ["-seek_timestamp", "1", "-ss", seconds(time_s)]
     return arguments
 
 
@@ -233,7 +128,7 @@ def _video_graph(plan: Plan, rungs: Sequence[Rung], from_frame: int, first: int,
             f"settb=1/{grid.timescale}",
             f"setpts=PTS-({origin_ticks})",
             # Frames to the grid; its first is where the run-up begins, padded with the first picture if that is late.
-            f"fps={grid.rate}:start_time={_seconds(from_frame / grid.rate)}:round=near",
+            f"fps={grid.rate}:start_time={seconds(from_frame / grid.rate)}:round=near",
             # The plan is a promise: where the source ends early, its last picture stays ...
             "tpad=stop=-1:stop_mode=clone",
             # ... and by count, never by time: exactly the chunk's frames.
@@ -281,23 +176,19 @@ def _x264(plan: Plan, rung: Rung, chunk: int) -> list[str]:
         *("-c:v", "libx264"),
         *("-preset", str(rung.x264_preset)),
         *("-profile:v", "high"),
-        *(
-            "-level:v",
-            f"{rung.level_idc // 10}.{rung.level_idc % 10}",
-        ),  # CODECS is published before the first frame
+        # CODECS is published before the first frame.
+        *("-level:v", f"{rung.level_idc // 10}.{rung.level_idc % 10}"),
         *("-crf", str(rung.crf)),
         *("-maxrate:v", str(rung.maxrate_bps)),
         *("-bufsize:v", str(rung.bufsize_bits)),  # the cap that BANDWIDTH promises
         *("-x264-params", x264),
         *("-threads", "1"),  # encoder: other counts give other bytes, and chunks are the parallelism
         *("-flags:v", "+bitexact"),
-        *(
-            "-fps_mode:v",
-            "passthrough",
-        ),  # the graph has counted the frames: the muxer must not drop or repeat any
+        # The graph has counted the frames: the muxer must not drop or repeat any.
+        *("-fps_mode:v", "passthrough"),
         *("-video_track_timescale", str(timeline.timescale)),
         # tfdt is absolute in the file as written: no patching, and chunks can be made in any order.
-        *("-output_ts_offset", _seconds(timeline.start_s(segments.start))),
+        *("-output_ts_offset", seconds(timeline.start_s(segments.start))),
     ]
 
 
@@ -309,28 +200,12 @@ def _fragmented_mp4() -> list[str]:
         # A fragment per keyframe; the moov once the B-frame delay is known (it goes into the edit list, so tfdt
         # stays exact); offsets relative to the moof, as CMAF wants; decode times as they are, not from 0; no mfra.
         *("-movflags", "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"),
-        *(
-            "-flush_packets",
-            "1",
-        ),  # a finished fragment is in the file at once: whoever waits gets it before the next
-        *("-f", "mp4"),
-    ]
-
-
-def _frame_fragments() -> list[str]:
-    return [
-        *("-map_metadata", "-1"),
-        *("-map_chapters", "-1"),
-        *("-fflags", "+bitexact"),
-        # A fragment per AAC frame: segments are put together from frames by number (cmaf.audio_segment), so it does
-        # not matter which times ffmpeg writes, and the edit list for the priming that we drop is left out.
-        *("-movflags", "frag_every_frame+empty_moov+default_base_moof+skip_trailer"),
-        *("-use_editlist", "0"),
+        # A finished fragment is in the file at once: whoever waits gets it before the next.
         *("-flush_packets", "1"),
         *("-f", "mp4"),
     ]
 
 
-def _seconds(time_s: Fraction) -> str:
+def seconds(time_s: Fraction) -> str:
     """Decimal seconds, exact to a nanosecond; ffmpeg itself keeps microseconds."""
     return f"{float(time_s):.9f}".rstrip("0").rstrip(".") or "0"

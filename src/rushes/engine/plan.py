@@ -105,9 +105,8 @@ class Plan:
     grid: Grid | None
     rungs: tuple[Rung, ...]
     audio: tuple[AudioTrack, ...]
-    copy_refusal: (
-        str | None
-    )  # why the source's video is not a rung as it is; None where it is one, or there is none
+    # Why the source's video is not a rung as it is; None where it is one, or where there is none.
+    copy_refusal: str | None
     warnings: tuple[str, ...]
 
     @property

@@ -13,12 +13,10 @@ Quality = Literal["economy", "standard", "best"]
 #: Bumped whenever a command line changes in a way that changes bytes: it is part of every rendition's key.
 COMMAND_VERSION = 2
 
-MAX_RATE = Fraction(
-    60
-)  # frames per second; more is a slow-motion source, shown at a whole fraction of its rate
-SEGMENT_S = Fraction(
-    4
-)  # Apple's authoring guide asks 6, players start sooner with 4; 2 s GOPs cost 3 % more bits
+#: Frames per second; more is a slow-motion source, shown at a whole fraction of its rate.
+MAX_RATE = Fraction(60)
+#: Apple's authoring guide asks 6, players start sooner with 4; 2 s GOPs cost 3 % more bits.
+SEGMENT_S = Fraction(4)
 OPENING_SEGMENT_S = Fraction(2)  # the first chunk only: the first picture is there in half the time
 CHUNK_SEGMENTS = 2  # 8 s: 17 % less CPU than 4 s chunks, about what 12 s chunks need
 AUDIO_CHUNK_SEGMENTS = 8  # 32 s: encoded in well under a second, and segments are published as they come
