@@ -84,7 +84,7 @@ def overhead(clip: Path, folder: Path) -> float:
     out = folder / "one-hand"
     started_s = time.monotonic()
     with prepared(clip, Settings(copy=False), toolchain(), folder / "scratch") as ready:
-        session = Session(ready.plan, ready.source.path, out, ffmpeg=toolchain().ffmpeg.path, hands=1)
+        session = Session(ready.plan, ready.path, out, ffmpeg=toolchain().ffmpeg.path, hands=1)
         session.start()
         session.join()
         session.close()

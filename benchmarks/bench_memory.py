@@ -41,7 +41,7 @@ def peak_rss_bytes(clip: Path, out: Path) -> tuple[int, int]:
 def largest_chunk_bytes(clip: Path, out: Path, scratch: Path) -> int:
     """The most that one chunk of the whole ladder holds, of what is published in `out`."""
     with prepared(clip, Settings(copy=False), toolchain(), scratch) as ready:
-        session = Session(ready.plan, ready.source.path, out, ffmpeg=toolchain().ffmpeg.path)
+        session = Session(ready.plan, ready.path, out, ffmpeg=toolchain().ffmpeg.path)
         rungs = ready.plan.encoded_rungs
         sizes = {rung.name: session.segment_bytes(rung.name) for rung in rungs}
         timeline = rungs[0].timeline

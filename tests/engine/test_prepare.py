@@ -14,7 +14,7 @@ from rushes.engine.settings import Settings
 def test_a_file_with_exact_seeks_is_used_as_it_is(clip: Callable[..., Path], tmp_path: Path) -> None:
     path = clip(duration_s=1)
     with prepared(path, Settings(), toolchain(), tmp_path / "scratch") as ready:
-        assert ready.source.path.samefile(path)
+        assert ready.path.samefile(path)
         assert not (tmp_path / "scratch").exists()
 
 
@@ -23,8 +23,8 @@ def test_a_transport_stream_is_copied_and_the_copy_goes_with_the_block(
 ) -> None:
     path, scratch = clip(suffix=".ts", duration_s=1), tmp_path / "scratch"
     with prepared(path, Settings(), toolchain(), scratch) as ready:
-        assert scratch in ready.source.path.parents
-        assert ready.source.path.is_file()
+        assert scratch in ready.path.parents
+        assert ready.path.is_file()
         first = ready.plan
     assert list(scratch.iterdir()) == []
     with prepared(path, Settings(), toolchain(), scratch) as again:

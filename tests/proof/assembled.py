@@ -15,6 +15,7 @@ from rushes.engine.binaries import toolchain
 from rushes.engine.chunk import Bench, Outcome, Watch, make_copy_chunk, make_video_chunk
 from rushes.engine.plan import Plan, Rung
 from rushes.engine.prepare import prepared
+from rushes.engine.probe import probe
 from rushes.engine.settings import Settings
 from rushes.engine.source import Source
 from rushes.engine.store import FolderStore
@@ -71,7 +72,7 @@ class Work:
 def planned(path: Path, folder: Path, settings: Settings = ENCODED) -> Iterator[Work]:
     """Probe (and remux) and plan the file at `path`."""
     with prepared(path, settings, toolchain(), folder / "remux") as ready:
-        yield Work(ready.plan, ready.source, folder)
+        yield Work(ready.plan, probe(ready.path, toolchain()), folder)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def hear(source: Path, folder: Path, *, copy: bool = False, seed: int = 1) -> li
     store = FolderStore(folder / "streams")
     heard = []
     with prepared(source, Settings(rungs=(144,), copy=copy), tools, scratch) as ready:
-        bench = Bench(ffmpeg=tools.ffmpeg.path, source=ready.source.path, store=store, scratch=scratch)
+        bench = Bench(ffmpeg=tools.ffmpeg.path, source=ready.path, store=store, scratch=scratch)
         for track in ready.plan.audio:
             order = list(range(track.timeline.chunk_count))
             random.Random(seed).shuffle(order)

@@ -73,7 +73,7 @@ def encode(
         with prepared(
             input_path, settings_of(rungs, quality, no_copy), tools, output / STATE_FOLDER / "scratch"
         ) as ready:
-            session = Session(ready.plan, ready.source.path, output, ffmpeg=tools.ffmpeg.path)
+            session = Session(ready.plan, ready.path, output, ffmpeg=tools.ffmpeg.path)
             report.begin(ready.plan)
             try:
                 session.start()

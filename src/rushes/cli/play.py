@@ -75,9 +75,7 @@ def play(
             ready = stack.enter_context(prepared(input_path, settings, tools, scratch / "source"))
             folder = output or scratch / "streams"
             try:
-                session = Session(
-                    ready.plan, ready.source.path, folder, ffmpeg=tools.ffmpeg.path, watched=True
-                )
+                session = Session(ready.plan, ready.path, folder, ffmpeg=tools.ffmpeg.path, watched=True)
             except OSError as error:
                 raise EngineError(f"{folder} cannot be written: {error.strerror or error}") from error
             if output is not None:

@@ -116,4 +116,4 @@ def _first_not_read(samples: Samples, edit: Edit, sound: bool, begin: int) -> in
 
 
 def _moved(times: array[int], ticks: int) -> array[int]:
-    return array("q", [time + ticks for time in times]) if ticks else times
+    return array("q", (time + ticks for time in times)) if ticks else times

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -139,16 +140,13 @@ class _Edges:
 
 def _shown(samples: Samples) -> Samples:
     """The samples that no edit list hides."""
-    kept = [number for number, is_hidden in enumerate(samples.is_hidden) if not is_hidden]
-
-    def of(column: array[int]) -> array[int]:
-        return array(column.typecode, [column[number] for number in kept])
-
+    shown = bytes(not is_hidden for is_hidden in samples.is_hidden)
+    # Straight into arrays: lists of numbers would take several times the memory of all that is kept.
     return Samples(
-        pts=of(samples.pts),
-        dts=of(samples.dts),
-        size_bytes=of(samples.size_bytes),
-        position=of(samples.position),
-        is_key=bytearray(samples.is_key[number] for number in kept),
-        is_hidden=bytearray(len(kept)),
+        pts=array("q", compress(samples.pts, shown)),
+        dts=array("q", compress(samples.dts, shown)),
+        size_bytes=array(samples.size_bytes.typecode, compress(samples.size_bytes, shown)),
+        position=array(samples.position.typecode, compress(samples.position, shown)),
+        is_key=bytearray(compress(samples.is_key, shown)),
+        is_hidden=bytearray(sum(shown)),
     )

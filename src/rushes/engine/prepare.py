@@ -19,9 +19,9 @@ from .source import Source
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A plan, and the source that its chunks are made from (the original, or its copy)."""
+    """A plan, and the file that its chunks are made from: the original, or its copy."""
 
-    source: Source
+    path: Path
     plan: Plan
 
 
@@ -29,12 +29,20 @@ class Prepared:
 def prepared(path: Path, settings: Settings, toolchain: Toolchain, scratch: Path) -> Iterator[Prepared]:
     """Probe and plan the file at `path`; a copy that seeking needs lies below `scratch` until the block is left.
 
+    The source's packets are not kept: over hours they are megabytes, and the plan has what is needed of them.
     Raises ProbeError and its kin, RemuxFailed, and what `FfmpegRun.wait` raises.
     """
     source = probe(path, toolchain)
     if not needs_remux(source):
-        yield Prepared(source=source, plan=make_plan(source, settings, toolchain.build_id))
+        ready = _planned(source, settings, toolchain)
+        del source
+        yield ready
         return
     with scratch_folder(scratch) as folder:
-        copy = remux(source, toolchain, folder)
-        yield Prepared(source=copy, plan=make_plan(copy, settings, toolchain.build_id))
+        ready = _planned(remux(source, toolchain, folder), settings, toolchain)
+        del source
+        yield ready
+
+
+def _planned(source: Source, settings: Settings, toolchain: Toolchain) -> Prepared:
+    return Prepared(path=source.path, plan=make_plan(source, settings, toolchain.build_id))
