@@ -24,7 +24,7 @@ def bare_command(plan: Plan, clip: Path, folder: Path) -> list[str | Path]:
     rungs = plan.rungs
     split = f"[0:v]split={len(rungs)}" + "".join(f"[s{n}]" for n in range(len(rungs)))
     scales = [
-        f"[s{n}]scale={rung.width}:{rung.height}:flags=bicubic,format=yuv420p[v{n}]"
+        f"[s{n}]scale={rung.width}:{rung.height}:flags=bicubic+accurate_rnd+bitexact,format=yuv420p[v{n}]"
         for n, rung in enumerate(rungs)
     ]
     command: list[str | Path] = [toolchain().ffmpeg.path, "-nostdin", "-v", "error", "-y", "-i", clip]

@@ -23,7 +23,8 @@ from .process import Cancelled, FfmpegFailed, Limits, ffmpeg_argv, scratch_folde
 from .settings import AAC_FRAME_SAMPLES
 from .store import SegmentStore
 
-_HARVEST_S = 0.03  # how often the growing outputs are looked at
+#: How often the growing outputs are looked at: somebody waits for urgent ones, and a look costs CPU.
+_HARVEST_URGENT_S, _HARVEST_BACKGROUND_S = 0.03, 0.2
 _AUDIO_ENTRY_ERRORS = 2  # entering MP3 or AC-3 in mid-stream costs a line or two and nothing that is kept
 
 
@@ -160,7 +161,7 @@ def _run(
     cpu_s = wall_s = 0.0
     try:
         with start(argv, scratch=scratch, limits=Limits(nice=watch.nice), on_line=log.add) as run:
-            while not run.wait_for(_HARVEST_S):
+            while not run.wait_for(_HARVEST_BACKGROUND_S if watch.nice else _HARVEST_URGENT_S):
                 if watch.cancel.is_set():
                     run.cancel()
                     run.wait()

@@ -59,6 +59,7 @@ class Rung(Rendition):
     width: int
     height: int
     timeline: Timeline
+    scaled_through: tuple[tuple[int, int], ...] = ()  # sizes of the larger encoded rungs, largest first
     crf: int | None = None
     maxrate_bps: int | None = None
     bufsize_bits: int | None = None

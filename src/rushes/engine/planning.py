@@ -138,7 +138,8 @@ class _Maker:
             )
             yield replace(rung, key=self._key(rung))
         quality = QUALITIES[self.settings.quality]
-        for size in rung_sizes(video.display_size, self.settings.rungs, copied=cut is not None):
+        sizes = rung_sizes(video.display_size, self.settings.rungs, copied=cut is not None)
+        for number, size in enumerate(sizes):
             cap = cap_bps(*size, grid.rate, self.settings.quality)
             level = h264.level_idc(*size, grid.rate, cap)
             rung = Rung(
@@ -153,6 +154,7 @@ class _Maker:
                 width=size[0],
                 height=size[1],
                 timeline=along,
+                scaled_through=sizes[:number],
                 crf=quality.crf,
                 maxrate_bps=cap,
                 bufsize_bits=cap,

@@ -11,7 +11,7 @@ from typing import Literal
 Quality = Literal["economy", "standard", "best"]
 
 #: Bumped whenever a command line changes in a way that changes bytes: it is part of every rendition's key.
-COMMAND_VERSION = 2
+COMMAND_VERSION = 3
 
 #: Frames per second; more is a slow-motion source, shown at a whole fraction of its rate.
 MAX_RATE = Fraction(60)
