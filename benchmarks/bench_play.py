@@ -7,13 +7,12 @@ The clock starts with the command: reading the file and planning are part of wha
 from __future__ import annotations
 
 import statistics
-import subprocess
 import time
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from measuring import ROUNDS, RUSHES, machine, report, source, workshop
+from measuring import ROUNDS, machine, playing, report, source, workshop
 
 DURATIONS_S = (10, 60, 600)
 
@@ -34,13 +33,7 @@ def segments(playlist: str) -> list[str]:
 def one_run(clip: Path, *, copied: bool, seek: bool) -> tuple[float, float]:
     """Seconds from the command to the first segment (picture and sound), and from a seek to 80 % to its segment."""
     started_s = time.monotonic()
-    options = [] if copied else ["--no-copy"]
-    process = subprocess.Popen(
-        [*RUSHES, "play", clip, "--port", "0", *options], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+    with playing(clip, copied=copied) as url:
         master = get(f"{url}master.m3u8").splitlines()
         rungs = [line for line in master if line.endswith("/video.m3u8")]
         # The copied rung is the largest; encoded, the first one listed is what players start with.
@@ -60,9 +53,6 @@ def one_run(clip: Path, *, copied: bool, seek: bool) -> tuple[float, float]:
             get(f"{url}{folder}/{segments(video)[at]}")
             seek_s = time.monotonic() - started_s
         return first_s, seek_s
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def main() -> None:

@@ -7,11 +7,10 @@ moving picture to the end, and no stall of more than 1 s.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from measuring import RUSHES, machine, report, source, workshop
+from measuring import machine, playing, report, source, workshop
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -25,13 +24,7 @@ PATIENCE_MS = 4 * DURATION_S * 1000
 
 def one_run(browser: Browser, clip: Path, path: str, *, copied: bool) -> dict[str, float]:
     """What one player went through from a standing start."""
-    options = [] if copied else ["--no-copy"]
-    process = subprocess.Popen(
-        [*RUSHES, "play", clip, "--port", "0", *options], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+    with playing(clip, copied=copied) as url:
         page = browser.new_page()
         start(page, url + path)
         page.wait_for_timeout(DURATION_S * 1000)
@@ -51,9 +44,6 @@ def one_run(browser: Browser, clip: Path, path: str, *, copied: bool) -> dict[st
         )
         page.close()
         return dict(seen)
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def main() -> None:

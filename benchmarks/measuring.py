@@ -78,6 +78,19 @@ def machine() -> str:
 
 
 @contextmanager
+def playing(clip: Path, *, copied: bool) -> Iterator[str]:
+    """A `rushes play` of the clip, ended in the end; the value is its address."""
+    options = [] if copied else ["--no-copy"]
+    argv = [*RUSHES, "play", clip, "--port", "0", *options]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def workshop() -> Iterator[Path]:
     """A folder that is gone in the end."""
     with tempfile.TemporaryDirectory(prefix="rushes-bench-") as folder:

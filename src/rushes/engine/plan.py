@@ -184,7 +184,7 @@ def encode_fraction(value: Any) -> str:
     """msgspec's hook for what JSON lacks: "30000/1001"."""
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
-    raise NotImplementedError(f"A plan holds no {type(value).__name__}.")
+    raise TypeError(f"A plan holds no {type(value).__name__}.")
 
 
 def _decode_fraction(kind: type, value: Any) -> Fraction:
