@@ -1,4 +1,4 @@
-# Rushes. `make run` plays a video; `make help` lists the rest.
+# Rushes. `make run` starts it; `make help` lists the rest.
 # All paths are relative, so that a clone may lie in a folder with a space in its name.
 
 VENV := .venv
@@ -9,10 +9,18 @@ WEB_DIST := src/rushes/web/dist
 HOST ?= 127.0.0.1
 PORT ?= 8000
 RUSHES_VAR ?= ./var
-# The video that `make run` plays; empty: a clip that it makes.
+# With FILE=..., `make run` plays that one file and nothing else.
 FILE ?=
 # Passed on to pytest, e.g. make test ARGS="-k plan"
 ARGS ?=
+# Half of the whole suite's time is waiting for processes: two modules at a time. (Tests of a module may share an instance.)
+AT_ONCE := -n 2 --dist loadscope
+# The contract suite waits most of all: each of its five deliveries in a process of its own.
+CONTRACT := -n 5 --dist loadgroup tests/contract
+# Deliveries beside the database; each is an extra with packages of its own.
+ENGINES := rq celery q2
+# Where the tests lie that run on both databases; the whole suite need not be read for them.
+DATABASE_TESTS := $(wildcard $(addprefix tests/,jobs videos pipeline playback photos uploads api ops cli crash))
 # A folder of real clips for the tests; where there is none, they use clips made here.
 RUSHES_CLIPS ?= $(wildcard ../shared/clips)
 export HOST PORT RUSHES_VAR FILE RUSHES_CLIPS
@@ -23,7 +31,7 @@ export HOST PORT RUSHES_VAR FILE RUSHES_CLIPS
 .PHONY: help venv run test e2e bench lint format lock clean
 
 help:
-	@echo "make run    play FILE=... (or a clip made here) while it is being encoded; HOST, PORT, RUSHES_VAR"
+	@echo "make run    web and workers; HOST, PORT, RUSHES_VAR (database, media, credentials). FILE=...: play that file only"
 	@echo "make venv   set everything up: .venv, pinned packages, ffmpeg, front end"
 	@echo "make test   the tests; REQUIRE_SERVICES=1 fails where a program is missing; ARGS= goes to pytest"
 	@echo "make e2e    only the tests in a real browser"
@@ -43,8 +51,14 @@ $(STAMPS)/runtime: $(STAMPS)/venv requirements/base.txt requirements/build.txt p
 	@scripts/install-project.sh $(VENV)
 	@touch $@
 
-$(STAMPS)/dev: $(STAMPS)/runtime requirements/dev.txt
-	@scripts/install-packages.sh $(VENV) requirements/dev.txt
+# The tests need every delivery.
+$(STAMPS)/dev: $(STAMPS)/runtime requirements/dev.txt $(ENGINES:%=requirements/%.txt)
+	@scripts/install-packages.sh $(VENV) requirements/dev.txt $(ENGINES:%=requirements/%.txt)
+	@touch $@
+
+# `RUSHES_DELIVERY=rq make run`, and captions with a model: their packages, where they are not there yet.
+$(ENGINES:%=$(STAMPS)/engine-%) $(STAMPS)/engine-captions: $(STAMPS)/engine-%: requirements/%.txt $(STAMPS)/runtime
+	@scripts/install-packages.sh $(VENV) requirements/$*.txt
 	@touch $@
 
 frontend/node_modules/.installed: requirements/node.txt frontend/package.json frontend/package-lock.json \
@@ -56,11 +70,23 @@ $(WEB_DIST)/versions.json: frontend/node_modules/.installed frontend/build.mjs \
 		$(shell find frontend/src -type f)
 	@scripts/npm.sh $(VENV) run --silent build
 
-run: $(STAMPS)/runtime $(WEB_DIST)/versions.json
+run: $(STAMPS)/runtime $(WEB_DIST)/versions.json $(patsubst %,$(STAMPS)/engine-%,$(filter $(ENGINES),$(RUSHES_DELIVERY))) \
+		$(if $(RUSHES_CAPTIONS_MODEL),$(STAMPS)/engine-captions)
 	@scripts/run.sh $(VENV)
 
 test: venv
+ifdef ARGS
 	@$(PYTHON) -m pytest $(ARGS)
+	@echo "The tests marked \"databases\" again, on Postgres:"
+	@RUSHES_TEST_DATABASE=postgres $(PYTHON) -m pytest -m databases $(ARGS) \
+		|| [ $$? = 5 ] # 5: ARGS chose tests of which none needs a database
+else
+	@$(PYTHON) -m pytest --ignore=tests/contract $(AT_ONCE)
+	@$(PYTHON) -m pytest $(CONTRACT)
+	@echo "The tests marked \"databases\" again, on Postgres:"
+	@RUSHES_TEST_DATABASE=postgres $(PYTHON) -m pytest -m databases $(AT_ONCE) $(DATABASE_TESTS)
+	@RUSHES_TEST_DATABASE=postgres $(PYTHON) -m pytest -m databases $(CONTRACT)
+endif
 
 e2e: venv
 	@$(PYTHON) -m pytest -m e2e $(ARGS)

@@ -31,7 +31,7 @@ def bare_command(plan: Plan, clip: Path, folder: Path) -> list[str | Path]:
     command += ["-filter_complex", ";".join([split, *scales])]
     for n, rung in enumerate(rungs):
         command += [
-            *("-map", f"[v{n}]", "-c:v", "libx264", "-preset", str(rung.x264_preset), "-crf", str(rung.crf)),
+            *("-map", f"[v{n}]", "-c:v", "libx264", "-preset", str(rung.preset), "-crf", str(rung.crf)),
             *("-maxrate", str(rung.maxrate_bps), "-bufsize", str(rung.bufsize_bits)),
             *("-g", "120", "-keyint_min", "120", "-sc_threshold", "0"),
             *("-movflags", "frag_keyframe+delay_moov+default_base_moof", folder / f"{rung.name}.mp4"),

@@ -55,11 +55,14 @@ def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-def report(figure: str, value: float, bound: float | None = None, unit: str = "") -> None:
-    """One line: the figure, its bound, and whether it is kept."""
-    verdict = (
-        "" if bound is None else f"  (at most {bound:g}{unit}: {'kept' if value <= bound else 'NOT KEPT'})"
-    )
+def report(
+    figure: str, value: float, bound: float | None = None, unit: str = "", *, least: bool = False
+) -> None:
+    """One line: the figure, its bound (`least`: from below), and whether it is kept."""
+    verdict = ""
+    if bound is not None:
+        kept = value >= bound if least else value <= bound
+        verdict = f"  (at {'least' if least else 'most'} {bound:g}{unit}: {'kept' if kept else 'NOT KEPT'})"
     print(f"{figure}: {value:.3f}{unit}{verdict}", flush=True)
 
 

@@ -1,14 +1,15 @@
 // Builds frontend/src into src/rushes/web/dist: every script and style sheet directly in src/ is an entry of its own,
 // folders beside them hold what the entries import, and pages (*.html) and pictures are copied as they are.
-// versions.json is written last: it is there only when all the rest is.
+// versions.json is there only when all the rest is.
 import { build } from "esbuild";
-import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src");
-const dist = join(here, "..", "src", "rushes", "web", "dist");
+const target = join(here, "..", "src", "rushes", "web", "dist");
+const dist = `${target}.new`; // put in place when it is whole: servers may be reading what is there
 const bundled = new Set([".js", ".ts", ".css"]);
 const copied = new Set([".html", ".svg", ".png", ".ico", ".webmanifest"]);
 
@@ -50,3 +51,5 @@ for (const name of [...packages].sort()) {
 }
 await writeFile(join(dist, "LICENSES.txt"), licences.join(`\n${"-".repeat(80)}\n\n`));
 await writeFile(join(dist, "versions.json"), JSON.stringify(versions, null, 2) + "\n");
+await rm(target, { recursive: true, force: true });
+await rename(dist, target);

@@ -8,7 +8,7 @@ tool=$(mktemp -d)
 trap 'rm -rf "$tool"' EXIT
 "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --target "$tool" uv
 
-for name in base build node dev; do
+for name in base build node celery rq q2 captions dev; do # in this order: later ones are held to earlier ones
     env -u PIP_FIND_LINKS -u UV_FIND_LINKS PYTHONPATH="$tool" "$venv/bin/python" -m uv --no-config pip compile \
         --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
         --output-file "requirements/$name.txt" "requirements/$name.in"

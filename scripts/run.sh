@@ -1,11 +1,11 @@
 #!/bin/sh
-# run.sh VENV: `rushes play` on FILE, or on a clip that is made once and kept in RUSHES_VAR.
+# run.sh VENV: the product; with FILE=..., `rushes play` on that file alone.
 set -eu
 venv=$1
 
-if [ -z "${FILE:-}" ]; then
-    FILE=$RUSHES_VAR/demo/demo.mp4
-    [ -e "$FILE" ] || "$venv/bin/python" scripts/make_demo_clip.py "$FILE"
+# exec: Ctrl-C reaches the program itself, and its exit status is ours.
+if [ -n "${FILE:-}" ]; then
+    exec "$venv/bin/rushes" play "$FILE" --host "$HOST" --port "$PORT"
 fi
-# exec: Ctrl-C reaches the server itself, and its exit status is ours.
-exec "$venv/bin/rushes" play "$FILE" --host "$HOST" --port "$PORT"
+# --parent-pid: make passes SIGTERM on and then waits; killed, it can't, and nobody else would end what it started.
+exec "$venv/bin/rushes" up --host "$HOST" --port "$PORT" --parent-pid "$PPID"

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,63 @@ import pytest
 
 from rushes.engine import EngineError
 from rushes.engine.binaries import toolchain
+from tests import databases
 from tests.clips import make_clip
 
 
 def pytest_report_header() -> list[str]:
-    """The versions of ffmpeg and ffprobe: the first thing to know about a failure elsewhere."""
+    """The database, ffmpeg and ffprobe: the first things to know about a failure elsewhere."""
     try:
         tools = toolchain()
     except EngineError as error:
         return [f"rushes: {error}"]
     return [
-        f"{binary.name}: {binary.version} ({binary.origin}: {binary.path})"
-        for binary in (tools.ffmpeg, tools.ffprobe)
+        f"database: {databases.kind()}",
+        *(
+            f"{binary.name}: {binary.version} ({binary.origin}: {binary.path})"
+            for binary in (tools.ffmpeg, tools.ffprobe)
+        ),
     ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where Postgres was asked for and is not to be had, skip by name what would need it."""
+    if databases.kind() != "postgres" or (missing := databases.why_no_postgres()) is None:
+        return
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        raise pytest.UsageError(f"REQUIRE_SERVICES=1, but {missing}")
+    for item in items:
+        if item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(autouse=True)
+def _no_plan_of_another_test() -> None:
+    """Decoded plans are kept by their encode's number, which a test that is rolled back leaves to the next one."""
+    if plans := sys.modules.get("rushes.pipeline.plans"):
+        plans._plan.cache_clear()
+
+
+@pytest.fixture
+def product_environ(settings: Any) -> Callable[..., dict[str, str]]:
+    """`product_environ(POLL_INTERVAL="1")`: the environment of a `rushes` process on this test's database and media.
+
+    The test needs `django_db(transaction=True)`: another process sees only what was committed.
+    """
+
+    def environ(**variables: str) -> dict[str, str]:
+        # Not the variable of this run: Django has exchanged the name for that of the test database.
+        database = settings.DATABASES["default"]
+        name = database["NAME"]
+        url = (
+            f"sqlite:///{name}"
+            if databases.kind() == "sqlite"
+            else f"postgres://postgres@{databases.postgres_address()}/{name}"
+        )
+        own = {"DJANGO_SETTINGS_MODULE": "rushes.config.settings", "DATABASE_URL": url}
+        return os.environ | own | {"MEDIA_ROOT": str(settings.MEDIA_ROOT)} | variables
+
+    return environ
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from rushes.engine import cmaf
 from rushes.engine.binaries import toolchain
 from rushes.engine.cmaf import Fragment, FragmentReader, MalformedBoxes
+from rushes.engine.codecstrings import codec_string, decoder_record, starts_afresh
+from rushes.engine.encoders import CODEC_NAMES
 
 GOP, FRAMES = 15, 75
 VIDEO_FLAGS = "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"
@@ -68,7 +70,7 @@ def test_the_edit_list_takes_out_the_delay_of_b_frames(video: Path, audio: Path)
 
 def test_each_fragment_of_an_encode_begins_with_an_idr_picture(video: Path) -> None:
     _, fragments = read_whole(video)
-    assert all(fragment.starts_with_sync and cmaf.sync_nal(fragment) for fragment in fragments)
+    assert all(fragment.starts_with_sync and starts_afresh(fragment, "h264") for fragment in fragments)
 
 
 def test_a_keyframe_that_is_no_idr_picture_is_told_apart(clip: Callable[..., Path]) -> None:
@@ -76,21 +78,22 @@ def test_a_keyframe_that_is_no_idr_picture_is_told_apart(clip: Callable[..., Pat
     options = ["-preset", "veryfast", "-x264-params", "open-gop=1:scenecut=0", "-movflags", VIDEO_FLAGS]
     path = clip(size=(160, 90), duration_s=2.5, audio_tracks=0, gop=GOP, options=options)
     _, fragments = read_whole(path)
-    assert cmaf.sync_nal(fragments[0])
-    assert not any(cmaf.sync_nal(fragment) for fragment in fragments[1:])
+    assert starts_afresh(fragments[0], "h264")
+    assert not any(starts_afresh(fragment, "h264") for fragment in fragments[1:])
 
 
 def test_the_codec_string_is_that_of_the_parameter_sets(video: Path) -> None:
     init, _ = read_whole(video)
-    record = cmaf.avcc(init)
+    record = decoder_record(init)
     assert record[0] == 1
-    assert cmaf.avc_codec_string(init) == f"avc1.{record[1:4].hex()}"
-    assert cmaf.avc_codec_string(init).startswith("avc1.64")
+    assert codec_string(init) == f"avc1.{record[1:4].hex()}"
+    assert codec_string(init).startswith("avc1.64")
 
 
-def test_an_audio_init_has_no_avc_configuration(audio: Path) -> None:
-    with pytest.raises(MalformedBoxes, match="avc1"):
-        cmaf.avcc(read_whole(audio)[0])
+def test_an_audio_init_describes_no_picture(audio: Path) -> None:
+    assert codec_string(read_whole(audio)[0]) == "mp4a"
+    with pytest.raises(MalformedBoxes, match="mp4a"):
+        decoder_record(read_whole(audio)[0])
 
 
 @pytest.mark.parametrize("step", [1, 7, 1000, 100_000])
@@ -268,8 +271,8 @@ def test_any_bytes_are_boxes_that_fill_them_or_are_refused(data: bytes) -> None:
 
 
 READERS: tuple[Callable[[bytes], object], ...] = (
-    cmaf.avcc,
-    cmaf.avc_codec_string,
+    decoder_record,
+    codec_string,
     cmaf.track_timescale,
     cmaf.edit_media_time,
 )
@@ -295,4 +298,5 @@ def test_damage_is_read_or_refused_and_nothing_else(
     path.write_bytes(damaged)
     with suppress(MalformedBoxes):
         for fragment in read_whole(path)[1]:
-            cmaf.sync_nal(fragment)
+            for codec in CODEC_NAMES:
+                starts_afresh(fragment, codec)

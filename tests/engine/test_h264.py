@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushes.engine.binaries import toolchain
-from rushes.engine.cmaf import FragmentReader, avc_codec_string
+from rushes.engine.cmaf import FragmentReader
+from rushes.engine.codecstrings import codec_string
 from rushes.engine.command import ladder_command
-from rushes.engine.h264 import codec_string, level_idc
+from rushes.engine.encoders import SOFTWARE
+from rushes.engine.h264 import level_idc
 from rushes.engine.planning import make_plan
 from rushes.engine.settings import Quality, Settings
 from tests.engine.sources import film
@@ -52,8 +54,8 @@ def test_more_than_any_level_gets_the_highest() -> None:
 
 
 def test_the_codec_string_is_high_profile_with_the_level_in_hex() -> None:
-    assert codec_string(31) == "avc1.64001f"
-    assert codec_string(40) == "avc1.640028"
+    assert SOFTWARE["h264"].codec_string(31) == "avc1.64001f"
+    assert SOFTWARE["h264"].codec_string(40) == "avc1.640028"
 
 
 @settings(deadline=None)
@@ -107,6 +109,6 @@ def test_the_encoder_writes_the_codec_that_the_playlist_names_and_keeps_its_limi
         reader = FragmentReader(Path(output))
         assert sum(fragment.sample_count for fragment in reader.read_new()) == 5
         assert reader.init is not None
-        assert avc_codec_string(reader.init) == rung.codec_string
+        assert codec_string(reader.init) == rung.codec_string
     # x264 says so where a picture, its references, its speed or its rate are over the level's limit.
     assert "limit" not in run.stderr

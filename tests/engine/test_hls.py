@@ -228,7 +228,7 @@ def test_several_tracks_of_sound_alone_can_be_chosen_from() -> None:
 def test_a_member_has_a_language_only_where_it_is_known() -> None:
     assert "LANGUAGE" not in members(hls.multivariant(titled("Main"), ["720p"]))[0]
     (member,) = members(hls.multivariant(titled(None, language="eng"), ["720p"]))
-    assert (member["LANGUAGE"], member["NAME"]) == ('"eng"', '"eng"')
+    assert (member["LANGUAGE"], member["NAME"]) == ('"en"', '"English"')
 
 
 def test_players_choose_by_themselves_among_one_track_a_language() -> None:
@@ -236,7 +236,12 @@ def test_players_choose_by_themselves_among_one_track_a_language() -> None:
     playlist = hls.multivariant(make_plan(film(tracks=tracks), NO_COPY, "build"), ["720p"])
     assert [member["AUTOSELECT"] for member in members(playlist)] == ["YES", "NO", "YES", "NO"]
     assert [member["DEFAULT"] for member in members(playlist)] == ["YES", "NO", "NO", "NO"]
-    assert [member["NAME"] for member in members(playlist)] == ['"en"', '"en (2)"', '"fr"', '"Audio 4"']
+    assert [member["NAME"] for member in members(playlist)] == [
+        '"English"',
+        '"English (2)"',
+        '"Français"',
+        '"Audio 4"',
+    ]
 
 
 @settings(deadline=None, max_examples=60)

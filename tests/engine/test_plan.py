@@ -301,12 +301,9 @@ def test_a_file_with_neither_picture_nor_sound_is_refused() -> None:
         plan_of(source())
 
 
-def test_hdr_and_interlaced_video_are_planned_with_a_warning() -> None:
-    origin = film(hdr="pq", field_order="tt")
-    plan = plan_of(replace(origin, warnings=("The file is cut off.",)))
-    assert plan.warnings[0] == "The file is cut off."
-    assert any("PQ" in warning for warning in plan.warnings)
-    assert any("interlaced" in warning for warning in plan.warnings)
+def test_what_the_source_is_warned_of_the_plan_is_warned_of() -> None:
+    plan = plan_of(replace(film(), warnings=("The file is cut off.",)))
+    assert plan.warnings == ("The file is cut off.",)
 
 
 @pytest.mark.parametrize("frames", [1, 2])

@@ -271,6 +271,25 @@ def test_many_files_past_the_output_limit_together_end_the_run(scratch: Path) ->
     assert caught.value.used > 1_000_000
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="this system does not tell what a program holds"
+)
+def test_a_run_that_takes_too_much_memory_is_ended(scratch: Path) -> None:
+    hoard = (*source(size="1000x1000"), "-vf", "reverse", *TO_NOWHERE)  # keeps every picture until the end
+    run = start(command(*hoard), scratch=scratch, limits=Limits(memory_bytes=300 << 20))
+    with pytest.raises(LimitExceeded, match=r"of memory; 0\.3 GB are allowed") as caught:
+        run.wait()
+    assert caught.value.limit == "memory"
+    assert not alive(run.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the score is Linux's")
+def test_the_kernel_ends_ffmpeg_before_a_worker_when_memory_runs_out(scratch: Path) -> None:
+    with start(command(*ENDLESS), scratch=scratch) as run:
+        wait_until(lambda: is_ffmpeg(run.pid))
+        assert int(Path(f"/proc/{run.pid}/oom_score_adj").read_text()) >= 500
+
+
 def test_background_work_is_nice(scratch: Path) -> None:
     with start(command(*ENDLESS), scratch=scratch, limits=Limits(nice=10)) as run:
         wait_until(lambda: is_ffmpeg(run.pid))
@@ -278,7 +297,8 @@ def test_background_work_is_nice(scratch: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"wall_s": 0}, {"cpu_s": -1}, {"output_bytes": 0}, {"nice": 20}, {"nice": -1}]
+    "wrong",
+    [{"wall_s": 0}, {"cpu_s": -1}, {"output_bytes": 0}, {"memory_bytes": 0}, {"nice": 20}, {"nice": -1}],
 )
 def test_limits_without_a_meaning_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -400,6 +420,8 @@ def test_the_launcher_starts_nothing_for_a_parent_that_is_gone(tmp_path: Path) -
         "0",
         "0",
         "exec",
+        "-1",
+        "",
         "touch",
         str(tmp_path / "made"),
     ]
@@ -460,6 +482,8 @@ def watched(*program: str, parent_pid: int | None = None) -> list[str]:
         "0",
         "0",
         "watch",
+        "-1",
+        "",
         *program,
     ]
 
@@ -482,7 +506,8 @@ def test_a_watching_launcher_kills_its_group_when_it_is_orphaned(tmp_path: Path)
     script = f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 1000"
     code = (
         "import os, subprocess, sys\n"
-        f"argv = [sys.executable, {launcher.__file__!r}, str(os.getpid()), *'0 0 0 watch sh -c'.split(), {script!r}]\n"
+        f"words = [*'0 0 0 watch -1'.split(), '', 'sh', '-c', {script!r}]\n"
+        f"argv = [sys.executable, {launcher.__file__!r}, str(os.getpid()), *words]\n"
         "subprocess.Popen(argv, process_group=0); sys.stdin.read()"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
@@ -530,11 +555,13 @@ def test_lines_of_a_tool_end_in_its_failure_after_the_last_line() -> None:
         next(lines)
 
 
-def test_leaving_the_lines_early_kills_the_tool(tmp_path: Path) -> None:
-    script = f"echo $$ > {tmp_path}/pid; while :; do echo line; done"
-    for _ in iter_tool_lines(["sh", "-c", script]):
+def test_leaving_the_lines_early_kills_the_tool() -> None:
+    pid = 0
+    for line in iter_tool_lines(["sh", "-c", "echo $$; while :; do echo line; done"]):
+        pid = int(line)
         break
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert pid
+    assert not alive(pid)
 
 
 # Scratch folders

@@ -13,6 +13,7 @@ from rushes.engine.probe import TooLong, probe
 from rushes.engine.process import check_input_guards, ffmpeg_argv
 from rushes.engine.remux import (
     AVI,
+    MOV,
     MP4,
     NUT,
     RemuxFailed,
@@ -194,6 +195,21 @@ def test_each_codec_goes_where_its_time_stamps_fit(clip: Clip) -> None:
     assert choose_container(packed) is NUT
     arguments = remux_arguments(packed, NUT, "out.nut")
     assert arguments[arguments.index("-c:a:0") + 1] == "pcm_s24le"
+
+
+def test_a_studio_s_file_is_copied_where_its_codec_has_a_name(clip: Clip, tmp_path: Path) -> None:
+    options = ["-profile:v", "dnxhr_sq", "-c:a", "pcm_s24le"]
+    options += ["-pix_fmt", "yuv422p"]
+    source = look(clip(codec="dnxhd", suffix=".mxf", rate=25, duration_s=2, options=options))
+    assert choose_container(source) is MOV
+    copy = remux(source, toolchain(), tmp_path)
+    assert [stream.codec for stream in copy.streams] == ["dnxhd", "pcm_s24le"]
+    for before, after in zip(planned_times(source), planned_times(copy), strict=True):
+        assert before[0] == after[0]
+    assert not needs_remux(copy)
+    found = first_decoded(copy.path, 1)
+    assert found is not None
+    assert found[0] == 1
 
 
 def test_every_input_of_the_command_is_guarded(clip: Clip) -> None:

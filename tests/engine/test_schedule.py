@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rushes.engine.plan import Plan
 from rushes.engine.planning import make_plan
-from rushes.engine.schedule import AHEAD_S, Board, Task
+from rushes.engine.schedule import AHEAD_S, SOUND_BEHIND_S, Board, Task
 from rushes.engine.settings import Settings
 from tests.engine.sources import aac, film, sound, source
 
@@ -81,8 +81,9 @@ def test_everything_is_offered_once_and_then_nothing(plan: Plan, lead_first: boo
 @pytest.mark.parametrize("plan", PLANS)
 def test_without_a_viewer_the_order_is_that_of_playing_and_the_ladder_is_one_process(plan: Plan) -> None:
     tasks = list(all_of(Board(plan)))
-    starts = [start_s(plan, task) for task in tasks]
-    assert starts == sorted(starts)
+    for audio in (False, True):
+        starts = [start_s(plan, task) for task in tasks if (task.kind == "audio") is audio]
+        assert starts == sorted(starts)
     encoded = tuple(rung.name for rung in plan.encoded_rungs)
     assert all(task.renditions == encoded for task in tasks if task.kind == "ladder")
     assert all(len(task.renditions) == 1 for task in tasks if task.kind != "ladder")
@@ -90,7 +91,22 @@ def test_without_a_viewer_the_order_is_that_of_playing_and_the_ladder_is_one_pro
 
 def test_at_the_same_time_what_is_cheap_comes_first() -> None:
     plan = plan_of(60, copy=True)
-    assert [task.kind for task in list(all_of(Board(plan)))[:3]] == ["copy", "audio", "ladder"]
+    assert [task.kind for task in list(all_of(Board(plan), lead_first=True))[:3]] == [
+        "copy",
+        "audio",
+        "ladder",
+    ]
+
+
+def test_without_a_viewer_sound_follows_its_picture_by_a_minute_and_fills_the_end() -> None:
+    plan = plan_of(600, copy=False)
+    order = list(all_of(Board(plan)))
+    shown_s = max(start_s(plan, task) for task in order if task.kind == "ladder")
+    for place, task in enumerate(order):
+        if task.kind == "audio":
+            before = [t for t in order[:place] if t.kind == "ladder"]
+            assert start_s(plan, before[-1]) >= min(shown_s, start_s(plan, task) + SOUND_BEHIND_S - 8)
+    assert {task.kind for task in order[-2:]} == {"audio"}
 
 
 def test_several_hands_take_different_chunks() -> None:
@@ -368,3 +384,13 @@ def test_whatever_happens_everything_settles_and_is_told_truly(
         assert board.complete(name) == (not any(failed == name for failed, _ in watch.failed))
         for segment in range(timeline.segment_count):
             assert board.failure(name, segment) == watch.failed.get((name, timeline.chunk_of(segment)))
+
+
+@pytest.mark.parametrize("lead_first", [False, True])
+def test_other_codecs_come_when_what_every_player_plays_is_made(lead_first: bool) -> None:
+    wanted = Settings(copy=False, rungs=(720, 360), codecs=("h264", "av1"))
+    plan = make_plan(film(duration_s=60, tracks=[sound(1)]), wanted, "b")
+    made = [task.renditions for task in all_of(Board(plan), lead_first=lead_first)]
+    first = made.index(("720p-av1", "360p-av1"))
+    assert set(made[first:]) == {("720p-av1", "360p-av1")}
+    assert len(made) - first == plan.rungs[0].timeline.chunk_count

@@ -52,6 +52,11 @@ def test_a_plain_phone_film_is_copied() -> None:
     assert cut.average_bps == 30 * 2000 * 8
 
 
+def test_a_rate_that_is_none_is_not_taken_for_many_frames_a_second() -> None:
+    refused = cut_of(steady(30, 300, gop=30), picture(average_rate=Fraction(1000)))
+    assert refused == "its container tells a wrong number of frames a second"
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
@@ -67,7 +72,6 @@ def test_a_plain_phone_film_is_copied() -> None:
         ({"mirrored": True}, "it is rotated"),
         ({"sample_aspect_ratio": Fraction(4, 3)}, "its pixels are not square"),
         ({"hdr": "hlg"}, "it is HDR"),
-        ({"average_rate": Fraction(120)}, "it has more than 60 frames a second"),
     ],
 )
 def test_a_stream_that_players_may_not_play_is_refused_with_the_reason(
@@ -80,6 +84,7 @@ def test_a_stream_that_players_may_not_play_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("index", "sentence"),
     [
+        (steady(120, 300, gop=30), "it has more than 60 frames a second"),
         (steady(30, 300, gop=30, discarded=3), "an edit list hides a part of it"),
         (steady(30, 300, gop=30, corrupt=1), "parts of it are damaged"),
         (frames_with_keyframes([400]), "it has more than 10 s between two keyframes"),

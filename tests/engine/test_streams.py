@@ -66,6 +66,11 @@ def test_the_kind_of_hdr_is_known(transfer: str, side_data: list[Any], hdr: str)
     assert video(color_transfer=transfer, side_data_list=side_data).hdr == hdr
 
 
+def test_the_profile_of_dolby_vision_is_known() -> None:
+    told = [{"side_data_type": "DOVI configuration record", "dv_profile": 8}]
+    assert video(side_data_list=told).dolby_vision_profile == 8
+
+
 def test_what_ffprobe_does_not_know_is_none() -> None:
     stream = video(r_frame_rate="0/0", field_order="unknown", color_space="unknown", profile="unknown")
     assert (stream.nominal_rate, stream.field_order, stream.colour.matrix, stream.profile) == (None,) * 4

@@ -16,9 +16,9 @@ from rushes.engine.session import Session
 from rushes.engine.settings import Settings
 from rushes.engine.slots import Slots
 from rushes.play.app import create_app
-from rushes.play.holds import HOLD_S
 from rushes.play.screening import Screening
 from rushes.play.server import Server, listen, url_of
+from rushes.playback.waiting import HOLD_S
 
 PATIENCE_S = 60.0
 

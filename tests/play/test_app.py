@@ -113,8 +113,8 @@ def test_two_hundred_requests_wait_without_a_thread_of_their_own(
                 asking = asyncio.gather(*(client.get(url) for _ in range(200)))
                 while served.screening.holds.count < 200:
                     await asyncio.sleep(0.01)
-                # One thread apart: resolving the address, by the client's own event loop.
-                assert threading.active_count() <= threads + 1
+                # A few apart: the client's own event loop resolves the address in threads of its own.
+                assert threading.active_count() <= threads + 10
                 release()
                 return [answer.status_code for answer in await asking]
 

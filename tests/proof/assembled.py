@@ -19,6 +19,13 @@ from rushes.engine.probe import probe
 from rushes.engine.settings import Settings
 from rushes.engine.source import Source
 from rushes.engine.store import FolderStore
+from rushes.engine.treatment import (
+    field_filters,
+    finish_filters,
+    flatten_filters,
+    scale_options,
+    scaled_format,
+)
 from tests.proof.counter import Pictures
 from tests.proof.kinds import run_ffmpeg
 
@@ -113,21 +120,33 @@ def one_process(original: Path, plan: Plan, rung: Rung, path: Path, *, leading: 
     `leading` pictures that it decodes are left out: a recording cut in mid-stream may begin with some that refer to
     what is not there.
     """
-    grid = plan.grid
+    grid, treatment = plan.grid, plan.treatment
     assert grid is not None
+    assert treatment is not None
     assert plan.first_picture_s is not None
     lead_s = plan.first_picture_s - plan.origin_s
-    graph = (
-        f"select=gte(n\\,{leading}),settb=1/{grid.timescale},setpts=PTS-STARTPTS+{round(lead_s * grid.timescale)},"
-        f"fps={grid.rate}:start_time=0,tpad=stop=-1:stop_mode=clone,"
-        f"scale={rung.width}:{rung.height}:flags=bicubic+accurate_rnd+bitexact,setsar=1,format=yuv420p"
+    graph = ",".join(
+        (
+            f"select=gte(n\\,{leading})",
+            *field_filters(treatment),
+            f"settb=1/{grid.timescale}",
+            f"setpts=PTS-STARTPTS+{round(lead_s * grid.timescale)}",
+            f"fps={grid.rate}:start_time=0",
+            "tpad=stop=-1:stop_mode=clone",
+            *flatten_filters(treatment),
+            f"scale={rung.width}:{rung.height}:flags=bicubic+accurate_rnd+bitexact"
+            + scale_options(treatment, first=True),
+            "setsar=1",
+            f"format={scaled_format(treatment)}",
+            *finish_filters(treatment),
+        )
     )
     starts_s = (f"{float(rung.timeline.start_s(n)):.6f}" for n in range(rung.timeline.segment_count))
     run_ffmpeg(
         [
             *("-reinit_filter", "0", "-i", str(original)),
             *("-map", "0:V:0", "-vf", graph, "-frames:v", str(grid.frames)),
-            *("-c:v", "libx264", "-preset", str(rung.x264_preset), "-crf", str(rung.crf)),
+            *("-c:v", "libx264", "-preset", str(rung.preset), "-crf", str(rung.crf)),
             *("-maxrate", str(rung.maxrate_bps), "-bufsize", str(rung.bufsize_bits)),
             # The keyframes of the plan, and no others.
             *("-force_key_frames", ",".join(starts_s), "-g", "100000", "-sc_threshold", "0"),

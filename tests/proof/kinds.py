@@ -32,6 +32,8 @@ class Kind:
     timescale: int | None = None  # of the filters' times, where they set any
     video_offset_s: float = 0.0
     sound_s: float | None = None  # None: no sound
+    sound: str = "sine=440"  # of lavfi
+    pix_fmt: str = "yuv420p"
     options: tuple[str, ...] = ()  # of the output
     # The file is then copied by `ffmpeg <before> -i FILE -c copy <after> COPY`, COPY having `copied_as` as suffix.
     before: tuple[str, ...] = ()
@@ -50,7 +52,7 @@ class Kind:
     def make(self, folder: Path) -> Path:
         """Write the source below `folder`; returns its path."""
         path = folder / f"{self.name}{self.suffix}"
-        sound = () if self.sound_s is None else ("-f", "lavfi", "-i", f"sine=440:d={self.sound_s}")
+        sound = () if self.sound_s is None else ("-f", "lavfi", "-i", f"{self.sound}:d={self.sound_s}")
         filters = self.filters if self.timescale is None else f"settb=1/{self.timescale},{self.filters}"
         run_ffmpeg(
             [
@@ -59,7 +61,7 @@ class Kind:
                 *("-framerate", str(self.rate), "-i", "-"),
                 *sound,
                 *("-map", "0:v", *(("-map", "1:a") if sound else ())),
-                *("-vf", f"{filters},format={'yuvj420p' if 'mjpeg' in self.encoder else 'yuv420p'}"),
+                *("-vf", f"{filters},format={'yuvj420p' if 'mjpeg' in self.encoder else self.pix_fmt}"),
                 *("-fps_mode", "passthrough", *self.encoder, "-threads", "1"),
                 *(("-enc_time_base", f"1:{self.timescale}") if self.timescale else ()),
                 *self.options,

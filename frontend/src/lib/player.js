@@ -1,22 +1,32 @@
 // hls.js on a stream whose segments may not be there yet.
 import Hls from "hls.js";
 import { fedAbrController } from "./abr.js";
-import { renditionOf } from "./record.js";
+import { OrderedBufferController } from "./buffer.js";
+import { numberOf, renditionOf } from "./record.js";
 
 const HOLD_MS = 30_000; // how long the server holds a request before it answers 503
 // A better rung replaces what is buffered only where that is worth it; nearer parts are soon played anyway.
 const REPLACE_AHEAD_S = 10;
 
-/** Drives `video`; the result's `update(status)` takes what the server tells. */
-export function createPlayer(video, log, view) {
-  return Hls.isSupported() ? new HlsPlayer(video, log, view) : new NativePlayer(video);
+export const HLS = "application/vnd.apple.mpegurl";
+
+/**
+ * Drives `video`; the result's `update(status)` takes what the server tells.
+ *
+ * `addresses.all` is the playlist of every rung, whether it can be fed yet or not; `addresses.public` are the
+ * {src, type} that any player may take, the best first.
+ */
+export function createPlayer(video, log, view, addresses) {
+  return Hls.isSupported() ? new HlsPlayer(video, log, view, addresses.all) : new NativePlayer(video, addresses.public);
 }
 
 class HlsPlayer {
-  constructor(video, log, view) {
+  constructor(video, log, view, playlist) {
+    this.ownTexts = true; // its playlist names no subtitles: the page adds them, whenever they come
     this.video = video;
     this.view = view;
     this.log = log;
+    this.playlist = playlist;
     this.status = { rungs: [], failures: [] };
     this.fed = null; // names of fed rungs; null before the first snapshot
     this.better = false; // a rung came to them that has not been thought of yet
@@ -35,6 +45,7 @@ class HlsPlayer {
   start() {
     const hls = new Hls({
       abrController: fedAbrController((level) => this.isFed(level)),
+      bufferController: OrderedBufferController,
       // The server is near, and what it holds back is not the line's fault: begin with the best that is fed.
       abrEwmaDefaultEstimate: 50_000_000,
       testBandwidth: false,
@@ -64,7 +75,7 @@ class HlsPlayer {
     this.view.onAudio = (index) => {
       hls.audioTrack = index;
     };
-    hls.loadSource("/all.m3u8");
+    hls.loadSource(this.playlist);
     hls.attachMedia(this.video);
   }
 
@@ -93,7 +104,7 @@ class HlsPlayer {
     if (!url) return undefined;
     if (this.status.state === "failed") return this.status.error ?? "encoding stopped";
     const rendition = renditionOf(url);
-    const number = Number(url.match(/(\d+)\.m4s$/)?.[1] ?? 0);
+    const number = numberOf(url);
     return this.status.failures.find(
       (failed) => failed.rendition === rendition && number >= failed.first_segment && number <= failed.last_segment,
     )?.reason;
@@ -112,6 +123,7 @@ class HlsPlayer {
   }
 
   onError(data) {
+    if (data.details === Hls.ErrorDetails.INTERNAL_ABORTED) return; // what it has cancelled itself, for a seek
     this.log.error(`${data.type}: ${data.details}${data.response ? ` (${data.response.code})` : ""}`, data.fatal);
     const reason = this.failure(data.response?.url ?? data.frag?.url);
     const elsewhere = this.hls.levels.some((level) => this.isFed(level) && level.loadError === 0);
@@ -135,10 +147,15 @@ class HlsPlayer {
   }
 }
 
-/** Where there are no Media Source Extensions (an iPhone): the browser's own HLS, on the public playlist. */
+/** Where there are no Media Source Extensions (an iPhone): what the browser plays by itself. */
 class NativePlayer {
-  constructor(video) {
-    video.src = "/master.m3u8";
+  ownTexts = false; // the playlist has them
+
+  constructor(video, sources) {
+    video.append(
+      ...sources.map(({ src, type }) => Object.assign(document.createElement("source"), { src, type })),
+    );
+    video.load();
   }
 
   update() {}

@@ -55,8 +55,14 @@ export function record(video, player) {
   return log;
 }
 
-/** "720p" of ".../720p/video.m3u8" and of ".../720p/<key>/3.m4s" alike; null of what is no rendition's address. */
+/** "720p" of ".../720p/video.m3u8" and of ".../720p/<key>/3.m4s" alike, wherever they lie; null of other addresses. */
 export function renditionOf(url) {
-  const parts = new URL(url, location.href).pathname.split("/").filter(Boolean);
-  return parts.length > 1 ? parts[0] : null;
+  const [, playlist, segment] =
+    new URL(url, location.href).pathname.match(/([^/]+)\/(?:video|audio)\.m3u8$|([^/]+)\/[^/]+\/[^/]+\.(?:m4s|mp4)$/) ?? [];
+  return playlist ?? segment ?? null;
+}
+
+/** 3 of ".../3.m4s", whatever comes after it in the address; 0 of an init segment. */
+export function numberOf(url) {
+  return Number(new URL(url, location.href).pathname.match(/(\d+)\.m4s$/)?.[1] ?? 0);
 }

@@ -23,8 +23,7 @@ export class View {
 
   show(status) {
     this.status = status;
-    this.at("state").textContent = this.sentence(status);
-    this.speak(status);
+    this.tell(status);
     const progress = this.at("progress");
     if (status.progress === undefined) progress.removeAttribute("value");
     else progress.value = status.state === "finished" ? 1 : status.progress;
@@ -32,8 +31,18 @@ export class View {
     this.facts(status);
     for (const rung of status.rungs) this.rung(rung);
     this.list("warnings", status.warnings);
+    this.wrong(status);
+  }
+
+  wrong(status) {
     if (status.error) this.alert("error", status.error);
     else this.unalert("lost");
+  }
+
+  /** Says in words how far it is. */
+  tell(status) {
+    this.at("state").textContent = this.sentence(status);
+    this.speak(status);
   }
 
   sentence(status) {
@@ -165,7 +174,7 @@ export class View {
     });
   }
 
-  alert(kind, text, retry) {
+  alert(kind, text, act, label = "Try again") {
     const old = this.page.querySelector(`.alert[data-kind=${kind}]`);
     if (old?.firstChild.textContent === text) return;
     old?.remove();
@@ -175,11 +184,11 @@ export class View {
     const line = this.page.createElement("p");
     line.textContent = text;
     box.append(line);
-    if (retry) {
+    if (act) {
       const button = this.page.createElement("button");
       button.type = "button";
-      button.textContent = "Try again";
-      button.addEventListener("click", retry);
+      button.textContent = label;
+      button.addEventListener("click", act);
       box.append(button);
     }
     this.at("alerts").append(box);

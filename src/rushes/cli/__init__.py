@@ -10,7 +10,7 @@ from rushes.engine import EngineError
 
 
 class LazyCommand(NamedTuple):
-    """Where a subcommand lives, and the line that `rushes --help` shows for it."""
+    """Where a subcommand lives, and the line that `rushes --help` shows for it; none: it is not shown."""
 
     module: str
     attribute: str
@@ -18,9 +18,17 @@ class LazyCommand(NamedTuple):
 
 
 COMMANDS = {
+    "up": LazyCommand("rushes.cli.up", "up", "Run the whole product; `make run` calls it."),
+    "serve": LazyCommand("rushes.cli.serve", "serve", "Serve pages, API and streams."),
+    "worker": LazyCommand("rushes.cli.worker", "worker", "Take jobs and run them."),
+    "jobs": LazyCommand("rushes.cli.jobs", "jobs", "Look at jobs, retry and cancel them, drain queues."),
+    "engine-worker": LazyCommand("rushes.cli.engine_worker", "engine_worker", ""),
+    "standby": LazyCommand("rushes.cli.standby", "standby", ""),
+    "manage": LazyCommand("rushes.cli.manage", "manage", "Run a command of Django's, such as migrate."),
     "encode": LazyCommand("rushes.cli.encode", "encode", "Make the finished streams of a video."),
     "play": LazyCommand("rushes.cli.play", "play", "Serve a video at once, encoding while it is watched."),
     "probe": LazyCommand("rushes.cli.probe", "probe", "Describe every stream of a video."),
+    "upload": LazyCommand("rushes.cli.upload", "upload", "Send a video to a running Rushes."),
     "doctor": LazyCommand("rushes.cli.doctor", "doctor", "Say whether this machine has what Rushes needs."),
 }
 
@@ -43,7 +51,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands from the table, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.summary) for name, lazy in COMMANDS.items()])
+            formatter.write_dl([(name, lazy.summary) for name, lazy in COMMANDS.items() if lazy.summary])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the subcommand; an error of the engine ends as one line on stderr and exit status 1."""

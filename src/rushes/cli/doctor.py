@@ -17,7 +17,9 @@ import click
 
 from rushes.engine import EngineError
 from rushes.engine.binaries import Toolchain, toolchain
+from rushes.engine.choosing import configured
 from rushes.engine.process import run_tool, scratch_folder
+from rushes.engine.sandbox_check import check_sandbox
 from rushes.engine.slots import usable_cores
 
 if TYPE_CHECKING:
@@ -76,7 +78,13 @@ def examine() -> list[Finding]:
             Finding(name="ffmpeg and ffprobe", healthy=False, detail=str(error), mend="see the detail")
         )
     else:
-        findings += [*_programs(tools), _attempt("test encode", lambda: encode_half_a_second(tools))]
+        findings += [
+            *_programs(tools),
+            _attempt("test encode", lambda: encode_half_a_second(tools)),
+            # Rushes works without one: what it lacks is said, and is no fault of the machine.
+            _attempt("sandbox", lambda: str(check_sandbox(tools.ffmpeg.path, scratch_root()))),
+            _hardware(tools),
+        ]
     return [*findings, _parent_death_signal(), _open_files(), _scratch()]
 
 
@@ -116,6 +124,7 @@ def encode_half_a_second(tools: Toolchain) -> str:
                 *("-c:a", "aac", str(output)),
             ],
             wall_limit_s=TEST_ENCODE_WALL_LIMIT_S,
+            scratch=folder,
         )
         if made.returncode != 0:
             raise EngineError(f"ffmpeg could not encode: {_last_line(made.stderr)}")
@@ -173,6 +182,22 @@ def _programs(tools: Toolchain) -> list[Finding]:
         detail += f"; not there, features off: {', '.join(map(str, wanted))}"
     mend = "set FFMPEG_PATH to a fuller build, or unset it to use the bundled one" if missing else None
     return [*programs, Finding(name="capabilities", healthy=not missing, detail=detail, mend=mend)]
+
+
+def _hardware(tools: Toolchain) -> Finding:
+    """Without it videos are encoded all the same, by software: that is no ill health."""
+    name = "hardware encoders"
+    try:
+        gpu, choice = configured(tools, scratch_root())
+    except (EngineError, ValueError) as error:
+        return Finding(
+            name=name, healthy=False, detail=str(error), mend="correct RUSHES_GPU and RUSHES_CODECS"
+        )
+    said = [encoder.name for encoder in choice.encoders] + list(choice.refusals)
+    if gpu is None and not said:
+        said = ["none asked for (RUSHES_GPU)"]
+    mend = "mend what it says, or change RUSHES_GPU and RUSHES_CODECS" if choice.refusals else None
+    return Finding(name=name, healthy=True, detail="; ".join(said), mend=mend)
 
 
 def _parent_death_signal() -> Finding:

@@ -3,21 +3,28 @@
 import signal
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import get_args
+from typing import Any, TypeVar, get_args
 
 import click
 
 from rushes.cli.report import report_for
-from rushes.engine.binaries import toolchain
+from rushes.engine.binaries import Toolchain, toolchain
+from rushes.engine.choosing import choose
+from rushes.engine.encoders import Codec, Gpu, parse_codecs
 from rushes.engine.prepare import prepared
-from rushes.engine.publish import write_playlists
+from rushes.engine.presets import parse_changes
+from rushes.engine.publish import write_playlists, write_texts
 from rushes.engine.records import STATE_FOLDER
 from rushes.engine.session import Session
 from rushes.engine.settings import Quality, Settings
 from rushes.engine.store import FolderStore
+
+T = TypeVar("T")
+Command = Callable[..., None]
 
 
 def parse_rungs(
@@ -34,10 +41,66 @@ def parse_rungs(
         raise click.BadParameter(f"{error} Write for example 1080p,720p,480p.") from error
 
 
-def settings_of(rungs: tuple[int, ...] | None, quality: Quality, no_copy: bool) -> Settings:
-    """Settings from the options that `encode` and `play` share."""
-    settings = Settings(quality=quality, copy=not no_copy)
-    return replace(settings, rungs=rungs) if rungs else settings
+def _parsed(parse: Callable[[str], T]) -> Callable[[click.Context, click.Parameter, str | None], T | None]:
+    """A callback for an option that the engine reads. Raises click.BadParameter."""
+
+    def callback(_context: click.Context, _parameter: click.Parameter, value: str | None) -> T | None:
+        try:
+            return None if value is None else parse(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.") from error
+
+    return callback
+
+
+def encode_options(command: Command) -> Command:
+    """The options that `encode` and `play` share; they come as `choices`."""
+    options = (
+        click.option(
+            "--rungs",
+            callback=parse_rungs,
+            help="Sizes by the short side, e.g. 720p,360p. [1080p,720p,480p,360p]",
+        ),
+        click.option(
+            "--quality", type=click.Choice(get_args(Quality)), default="standard", show_default=True
+        ),
+        click.option(
+            "--no-copy", is_flag=True, help="Encode the top rung even where the source could be copied."
+        ),
+        click.option(
+            "--codecs",
+            callback=_parsed(parse_codecs),
+            help="h264, and beside it hevc or av1, e.g. h264,av1. [h264]",
+        ),
+        click.option(
+            "--changes",
+            callback=_parsed(parse_changes),
+            help="What is different in a rung, e.g. '720p bitrate=2500k crf=22 preset=slow; *-av1 preset=8'.",
+        ),
+        click.option(
+            "--gpu",
+            type=click.Choice(get_args(Gpu)),
+            help="Encode by hardware, where it passes a test. [none]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def settings_of(choices: Mapping[str, Any], tools: Toolchain, scratch: Path) -> Settings:
+    """Settings from the options of `encode_options`; a hardware encoder is put to the test for it."""
+    codecs: tuple[Codec, ...] = choices["codecs"] or ("h264",)
+    chosen = choose(choices["gpu"], codecs, tools, scratch)
+    settings = Settings(
+        quality=choices["quality"],
+        copy=not choices["no_copy"],
+        codecs=chosen.codecs,
+        changes=choices["changes"] or {},
+        encoders=chosen.encoders,
+        warnings=chosen.refusals,
+    )
+    return replace(settings, rungs=choices["rungs"]) if choices["rungs"] else settings
 
 
 @click.command()
@@ -45,21 +108,15 @@ def settings_of(rungs: tuple[int, ...] | None, quality: Quality, no_copy: bool) 
 @click.option(
     "-o", "--output", metavar="DIR", required=True, type=click.Path(path_type=Path), help="Folder to write."
 )
-@click.option(
-    "--rungs", callback=parse_rungs, help="Sizes by the short side, e.g. 720p,360p. [1080p,720p,480p,360p]"
-)
-@click.option("--quality", type=click.Choice(get_args(Quality)), default="standard", show_default=True)
-@click.option("--no-copy", is_flag=True, help="Encode the top rung even where the source could be copied.")
+@encode_options
 @click.option(
     "--json", "as_json", is_flag=True, help="Progress and result as a line of JSON each, for machines."
 )
 def encode(
     input_path: Path,
     output: Path,
-    rungs: tuple[int, ...] | None,
-    quality: Quality,
-    no_copy: bool,
     as_json: bool,
+    **choices: Any,
 ) -> None:
     """Make the finished streams of INPUT: HLS and DASH over the same files.
 
@@ -70,9 +127,8 @@ def encode(
     tools = toolchain()
     report = report_for(as_json=as_json)
     try:
-        with prepared(
-            input_path, settings_of(rungs, quality, no_copy), tools, output / STATE_FOLDER / "scratch"
-        ) as ready:
+        scratch = output / STATE_FOLDER / "scratch"
+        with prepared(input_path, settings_of(choices, tools, scratch), tools, scratch) as ready:
             session = Session(ready.plan, ready.path, output, ffmpeg=tools.ffmpeg.path)
             report.begin(ready.plan)
             try:
@@ -85,7 +141,9 @@ def encode(
             status = session.status()
             if status.state == "encoding":
                 raise click.ClickException("interrupted; run the same command again to go on")
-            write_playlists(ready.plan, session, FolderStore(output))
+            store = FolderStore(output)
+            texts = write_texts(ready.plan, ready.path, tools, store, output / STATE_FOLDER / "scratch")
+            write_playlists(ready.plan, session, store, texts)
             report.end(ready.plan, session, status, time.monotonic() - started_s)
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror or error}") from error

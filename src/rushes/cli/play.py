@@ -7,12 +7,12 @@ import sys
 import webbrowser
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, get_args
+from typing import Any, NoReturn
 
 import click
 
 from rushes.cli.doctor import scratch_root
-from rushes.cli.encode import parse_rungs, settings_of
+from rushes.cli.encode import encode_options, settings_of
 from rushes.engine import EngineError
 from rushes.engine.binaries import toolchain
 from rushes.engine.events import Event
@@ -20,7 +20,6 @@ from rushes.engine.prepare import prepared
 from rushes.engine.publish import write_playlists
 from rushes.engine.scratch import scratch_folder, sweep_scratch
 from rushes.engine.session import Session
-from rushes.engine.settings import Quality
 from rushes.play.app import create_app
 from rushes.play.pages import PageNotBuilt
 from rushes.play.server import AddressUnusable, Server, listen, url_of
@@ -41,26 +40,19 @@ OPEN_FILES_WANTED = 65_536
     type=click.Path(path_type=Path),
     help="Keep the streams in this folder, and go on with what is there. Without it they are gone in the end.",
 )
-@click.option(
-    "--rungs", callback=parse_rungs, help="Sizes by the short side, e.g. 720p,360p. [1080p,720p,480p,360p]"
-)
-@click.option("--quality", type=click.Choice(get_args(Quality)), default="standard", show_default=True)
-@click.option("--no-copy", is_flag=True, help="Encode the top rung even where the source could be copied.")
+@encode_options
 def play(
     input_path: Path,
     host: str,
     port: int,
     open_browser: bool,
     output: Path | None,
-    rungs: tuple[int, ...] | None,
-    quality: Quality,
-    no_copy: bool,
+    **choices: Any,
 ) -> None:
     """Serve INPUT at once, on a page and as HLS and DASH, and encode first what is watched. Ctrl-C ends it."""
     # Not the signal's default action: what the `with` block holds has to be given back.
     signal.signal(signal.SIGTERM, _leave)
     _raise_open_files()
-    settings = settings_of(rungs, quality, no_copy)
     tools = toolchain()
     with contextlib.ExitStack() as stack:
         try:
@@ -71,6 +63,7 @@ def play(
         scratch = stack.enter_context(scratch_folder(scratch_root()))
 
         def prepare() -> Session:
+            settings = settings_of(choices, tools, scratch / "source")
             # Below the scratch folder: one that is in use is locked, and no place to make others in.
             ready = stack.enter_context(prepared(input_path, settings, tools, scratch / "source"))
             folder = output or scratch / "streams"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rushes.engine.binaries import toolchain
+from rushes.engine.examine import examined
 from rushes.engine.index import longest_gop_s, usual_gap
 from rushes.engine.probe import probe as probe_source
 from rushes.engine.remux import needs_remux
@@ -33,7 +34,8 @@ _KINDS: dict[type[Stream], str] = {VideoStream: "video", AudioStream: "audio", S
 @click.option("--json", "as_json", is_flag=True, help="The whole description as JSON, for machines.")
 def probe(input_path: Path, as_json: bool) -> None:
     """Describe every stream of INPUT. Exit status 1, with the reason, for what can't be played."""
-    source = probe_source(input_path, toolchain())
+    tools = toolchain()
+    source = examined(probe_source(input_path, tools), tools)
     if as_json:
         click.echo(json.dumps(describe(source), indent=2, ensure_ascii=False))
         return
@@ -169,7 +171,7 @@ def _picture(stream: VideoStream) -> list[str]:
     if stream.mirrored:
         words.append("mirrored")
     if stream.interlaced:
-        words.append("interlaced")
+        words.append("a film in fields" if stream.scan == "film" else "interlaced")
     if stream.hdr != "sdr":
         words.append(stream.hdr.upper())
     return [

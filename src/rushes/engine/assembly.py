@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
+from zlib import crc32
 
 from . import EngineError
-from .cmaf import Fragment, FragmentReader, MalformedBoxes, audio_segment, sync_nal
+from .cmaf import Fragment, FragmentReader, MalformedBoxes, audio_segment
+from .codecstrings import starts_afresh
 from .plan import AudioTrack, Rung
 from .settings import AAC_FRAME_SAMPLES
 from .store import SegmentStore
@@ -29,6 +32,9 @@ class Made:
     rendition: str
     chunk: int
     segment_bytes: tuple[int, ...]
+    segment_crcs: tuple[int, ...] = ()  # CRC-32 of each, as it was when it was made; empty: not known
+    #: Of video: how much of each segment holds its first picture, which needs nothing else (for I-frame playlists).
+    keyframe_bytes: tuple[int, ...] = ()
 
 
 class Assembly(ABC):
@@ -51,6 +57,8 @@ class Assembly(ABC):
         self._segments = rendition.timeline.chunk_segments(chunk)
         self._ready: list[Path] = []  # complete and checked, not yet published
         self._sizes: list[int] = []
+        self._crcs: list[int] = []
+        self._keyframes: list[int] = []
         self._published = 0
 
     def harvest(self, *, publish: bool) -> None:
@@ -82,7 +90,13 @@ class Assembly(ABC):
     def finish(self) -> Made:
         """Publish what is not published yet. The caller has judged the run's decoding."""
         self._publish()
-        return Made(rendition=self._rendition.name, chunk=self._chunk, segment_bytes=tuple(self._sizes))
+        return Made(
+            rendition=self._rendition.name,
+            chunk=self._chunk,
+            segment_bytes=tuple(self._sizes),
+            segment_crcs=tuple(self._crcs),
+            keyframe_bytes=tuple(self._keyframes),
+        )
 
     @abstractmethod
     def _take(self, fragment: Fragment) -> None: ...
@@ -98,6 +112,7 @@ class Assembly(ABC):
         with path.open("wb") as file:
             file.writelines(parts)
         self._sizes.append(path.stat().st_size)
+        self._crcs.append(reduce(lambda crc, part: crc32(part, crc), parts, 0))
         self._ready.append(path)
 
     def _publish(self) -> None:
@@ -154,10 +169,12 @@ class VideoAssembly(Assembly):
                 f"{self._rung.name}: segment {number} begins at tick {fragment.base_decode_time}, "
                 f"{timeline.bounds[number]} is promised"
             )
-        if not fragment.starts_with_sync or not sync_nal(fragment):
+        if not fragment.starts_with_sync or not starts_afresh(fragment, self._rung.codec):
             raise BrokenPromise(
                 f"{self._rung.name}: segment {number} has a part that begins without a keyframe"
             )
+        if not self._parts:
+            self._keyframes.append(fragment.payload_offset + fragment.sample_sizes[0])
         self._parts.append(fragment.data)
         self._samples += fragment.sample_count
         self._next_time = fragment.base_decode_time + fragment.duration

@@ -21,6 +21,11 @@ AUDIO_PREROLL_FRAMES = 24
 AUDIO_POSTROLL_FRAMES = 3  # the last kept frame overlaps the next one, and its block type looks one further
 AAC_PRIMING_FRAMES = 1  # ffmpeg's AAC encoder answers one frame late
 
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+#: Surround to stereo as ITU-R BS.775-4 has it: centre and sides 3 dB softer, the effects channel left out.
+#: rematrix_maxval: the sum is not turned down, which by default depends on the sample format of the source.
+_MIX_LEVELS = ":clev=0.70710678:slev=0.70710678:lfe_mix_level=0:rematrix_maxval=8"
+
 #: A gap or overlap in the sound's time stamps that counts, in seconds: a lost frame of 20 ms does, jitter does not.
 MIN_GAP_S = "0.015"
 
@@ -42,8 +47,9 @@ def audio_command(plan: Plan, track: AudioTrack, chunk: int, source: str, output
             f"atrim=start_pts={begin_source}",  # to the sample, which dropping after resampling would not be
             # Gaps become silence and overlaps are cut, from that sample on (counted at the source's rate); never
             # stretched. A single lost frame counts: the next chunk is placed by the clock, and sound must not jump.
-            f"aresample={rate}:async=1:min_hard_comp={MIN_GAP_S}:first_pts={begin_source}",
-            f"aformat=sample_fmts=fltp:channel_layouts={'mono' if track.channels == 1 else 'stereo'}",
+            f"aresample={rate}:async=1:min_hard_comp={MIN_GAP_S}:first_pts={begin_source}"
+            f"{mix_levels(track.channels, track.source_channels)}",
+            *levelled(track.channels, track.source_channels, track.gain_centibels),
             "apad",  # silence without end where the source ends early ...
             # ... cut to exactly what is promised
             f"atrim=start_sample={start - begin}:end_sample={start - begin + samples}",
@@ -65,6 +71,24 @@ def audio_command(plan: Plan, track: AudioTrack, chunk: int, source: str, output
         *_frame_fragments(),
         output,
     ]
+
+
+def mix_levels(channels: int, source_channels: int) -> str:
+    """Options of the `aresample` before `levelled`, which is where channels are mixed."""
+    return _MIX_LEVELS if channels < source_channels else ""
+
+
+def levelled(channels: int, source_channels: int, gain_centibels: int = 0) -> tuple[str, ...]:
+    """Filters from a source's channels to a track's, as loud as it is to be. Measuring and encoding share them."""
+    filters = [f"aformat=sample_fmts=fltp:channel_layouts={_LAYOUTS[channels]}"]
+    if gain_centibels:
+        filters.append(f"volume={gain_centibels / 10:.1f}dB:precision=float")
+    if channels < source_channels:
+        # Where all channels are loud at once their sum is beyond full scale, rarely and for moments: what a limiter
+        # is for. Turning the whole track down by 7.7 dB, so that it never is, makes speech too soft for everybody.
+        # latency=1: its look-ahead must not move the sound.
+        filters.append("alimiter=limit=0.891:level=disabled:attack=5:release=50:latency=1")
+    return tuple(filters)
 
 
 def audio_copy_command(plan: Plan, track: AudioTrack, chunk: int, source: str, output: str) -> list[str]:

@@ -11,13 +11,15 @@ import platform
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
 from rushes.engine import EngineError
-from rushes.engine.process import CannotRun, run_tool
+from rushes.engine.process import CannotRun, ToolResult, run_tool
+from rushes.engine.sandbox import TIGHTNESSES, loosen
 
 Origin = Literal["environment", "bundled", "system"]
 CapabilityKind = Literal["encoder", "decoder", "filter", "muxer", "demuxer"]
@@ -78,14 +80,15 @@ REQUIREMENTS = (
         ("decoder", "aac mp3 opus vorbis flac ac3 pcm_s16le", "sound of sources"),
         ("demuxer", "mov matroska mpegts avi flv", "containers of sources"),
         ("filter", "fps trim tpad setpts settb", "frames exactly on the grid"),
-        ("filter", "scale setsar format split", "several rungs from one decode"),
+        ("filter", "scale setsar format split setparams sidedata", "several rungs from one decode"),
         ("filter", "aresample atrim apad asetpts anullsrc", "sound exactly on the grid"),
         ("muxer", "mp4", "fragmented MP4 segments"),
     ),
     *_requirements(
         False,
         ("filter", "zscale tonemap", "HDR to SDR"),
-        ("filter", "bwdif", "interlaced sources"),
+        ("filter", "bwdif fieldmatch idet metadata", "interlaced sources"),
+        ("filter", "premultiply", "transparent sources"),
         ("filter", "libvmaf", "aiming at a quality"),
         ("encoder", "libx265 libsvtav1", "HEVC and AV1 rungs"),
     ),
@@ -146,7 +149,7 @@ def _bundled(name: str) -> Path | None:
 def _inspect(name: str, path: Path, origin: Origin) -> Binary:
     """Run `path -version` once per process and read what it says."""
     try:
-        result = run_tool([str(path), "-version"], wall_limit_s=VERSION_WALL_LIMIT_S)
+        result = _first_words(path)
     except CannotRun as error:  # it names the path and the mend itself
         raise BinaryUnusable(f"the {_ORIGIN_WORDS[origin]} {name} does not run here: {error}") from error
     except (EngineError, OSError) as error:
@@ -163,6 +166,21 @@ def _inspect(name: str, path: Path, origin: Origin) -> Binary:
         version=version[1],
         configuration=configuration[1] if configuration else "",
     )
+
+
+def _first_words(path: Path) -> ToolResult:
+    """What `-version` says, held as tightly as the program can be.
+
+    A build whose libraries lie in places of its own has to read more than ours; a snap's starts in no sandbox.
+    """
+    for held in TIGHTNESSES[:-1]:
+        loosen(str(path), held)
+        with suppress(CannotRun):
+            result = run_tool([str(path), "-version"], wall_limit_s=VERSION_WALL_LIMIT_S)
+            if result.returncode == 0:
+                return result
+    loosen(str(path), TIGHTNESSES[-1])
+    return run_tool([str(path), "-version"], wall_limit_s=VERSION_WALL_LIMIT_S)
 
 
 def _unusable(name: str, path: Path, origin: Origin, cause: str) -> BinaryUnusable:

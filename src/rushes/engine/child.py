@@ -8,12 +8,13 @@ parent-death signal hangs on the thread, not the process), so a `Child` is spawn
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
@@ -21,10 +22,12 @@ from pathlib import Path
 
 from rushes.engine import launcher
 from rushes.engine.limits import Limits
+from rushes.engine.sandbox import rules
 
 TICK_S = 0.25  # how often limits are looked at while the program is silent
 POLITE_S = 1.0  # from SIGTERM to SIGKILL
 DRAIN_S = 1.0  # how long pipes are read on after the program's end, should something hold them open
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 BLOCK_BYTES = 1 << 16  # a Linux pipe's capacity
 
 # Hostile input is parsed in there: it gets no keys and passwords, no FFREPORT (which writes files), no proxies.
@@ -47,28 +50,36 @@ class Exit:
 class Child:
     """A running program; read it to its end in the thread that made it, then look at `exit` and `stop_reason`.
 
+    In its sandbox it may write below `cwd` alone, and read that, `reads`, and the files that are arguments.
     Raises OSError when nothing can be spawned (no processes left, `cwd` missing).
     """
 
-    def __init__(self, argv: Sequence[str], limits: Limits, *, cwd: Path | None = None) -> None:
+    def __init__(
+        self, argv: Sequence[str], limits: Limits, *, cwd: Path | None = None, reads: Iterable[Path] = ()
+    ) -> None:
         self.exit: Exit | None = None
         self.stop_reason: BaseException | None = None
         self._lock = threading.Lock()
         self._started_s = time.monotonic()
         self._kill_at_s: float | None = None
         self._drain_until_s: float | None = None
+        self._rss_bytes, self._weigh_at_s = 0, 0.0
         mode = "exec" if sys.platform == "linux" else "watch"
-        launch = (os.getpid(), ceil(limits.cpu_s), limits.output_bytes, limits.nice, mode)
-        self._popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", launcher.__file__, *map(str, launch), *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            process_group=0,
-            cwd=cwd,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-        )
+        launch: tuple[object, ...] = (os.getpid(), ceil(limits.cpu_s), limits.output_bytes, limits.nice, mode)
+        program = shutil.which(argv[0]) or argv[0]
+        with rules([program, *argv[1:]], cwd, reads) as held:
+            launch += (held.ruleset, held.socket_filter)
+            self._popen = subprocess.Popen(
+                [sys.executable, "-I", "-S", launcher.__file__, *map(str, launch), program, *argv[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                process_group=0,
+                cwd=cwd,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                pass_fds=held.descriptors,
+            )
         self.pid = self._popen.pid
         assert self._popen.stdout is not None
         assert self._popen.stderr is not None
@@ -85,6 +96,16 @@ class Child:
     def wall_s(self) -> float:
         """Seconds since the spawn."""
         return time.monotonic() - self._started_s
+
+    @property
+    def rss_bytes(self) -> int:
+        """What it holds in memory, weighed once a tick; 0 where the system has no /proc."""
+        if self.wall_s >= self._weigh_at_s:
+            self._weigh_at_s = self.wall_s + TICK_S
+            with suppress(OSError, IndexError):  # it has ended
+                statm = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii")
+                self._rss_bytes = int(statm.split()[1]) * _PAGE_BYTES
+        return self._rss_bytes
 
     @property
     def finished(self) -> bool:

@@ -173,6 +173,8 @@ def _run(
         for assembly in assemblies:
             assembly.complete()
     except (FfmpegFailed, BrokenPromise) as error:
+        if not scratch.is_dir():
+            raise  # it is the folder that failed, not the chunk: `scratch_folder` says so
         problem = error
     return _Run(log=log, cpu_s=cpu_s, wall_s=wall_s, problem=problem)
 

@@ -17,7 +17,6 @@ from typing import BinaryIO
 
 from . import EngineError
 
-_NAL_IDR, _NAL_SLICE = 5, 1
 _NON_SYNC = 0x0001_0000  # sample_is_non_sync_sample, 8.8.3.1
 
 
@@ -70,20 +69,27 @@ def find(data: bytes | memoryview, *path: bytes, within: Box | None = None) -> B
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fragment:
-    """One (moof, mdat) pair; times in ticks of the track's timescale."""
+class FragmentHead:
+    """What a moof box says; times in ticks of the track's timescale."""
 
-    data: bytes  # both boxes, as they are
     base_decode_time: int
     duration: int  # sum of the samples' durations
     sample_sizes: tuple[int, ...]
     starts_with_sync: bool  # by the flags of its first sample
-    payload_offset: int  # of the first sample, in `data`
+    first_composition_offset: int  # pts - dts of its first sample
+    payload_offset: int  # of the first sample, from the beginning of the moof box
 
     @property
     def sample_count(self) -> int:
         """How many frames it holds."""
         return len(self.sample_sizes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fragment(FragmentHead):
+    """One (moof, mdat) pair."""
+
+    data: bytes  # both boxes, as they are
 
     @cached_property
     def payload(self) -> bytes:
@@ -114,7 +120,7 @@ class FragmentReader:
                 if kind in (b"ftyp", b"moov") and self.init is None and self._moof is None:
                     self._head += data
                     if kind == b"moov":
-                        self.init, self._defaults = self._head, _track_defaults(data)
+                        self.init, self._defaults = self._head, track_defaults(data)
                 elif kind == b"moof" and self.init is not None and self._moof is None:
                     self._moof = data
                 elif kind == b"mdat" and self._moof is not None:
@@ -159,6 +165,11 @@ class FragmentReader:
 
 def parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int] = (0, 0, 0)) -> Fragment:
     """A fragment of one track; `defaults` are (duration, size, flags) of its trex box. Raises MalformedBoxes."""
+    return Fragment(data=moof + mdat, **vars(parse_moof(moof, len(mdat), defaults)))
+
+
+def parse_moof(moof: bytes, mdat_bytes: int, defaults: tuple[int, int, int] = (0, 0, 0)) -> FragmentHead:
+    """As `parse_fragment`, from the moof box alone; `mdat_bytes` is the size of the mdat box behind it."""
     traf = find(moof, b"moof", b"traf")
     duration, size, flags = _fragment_defaults(moof, find(moof, b"tfhd", within=traf), defaults)
     tfdt = find(moof, b"tfdt", within=traf)
@@ -166,6 +177,7 @@ def parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int] = (0
     sizes: list[int] = []
     total = 0
     first_flags: int | None = None
+    first_composition: int | None = None
     first_offset: int | None = None
     for trun in (box for box in boxes(moof, traf.start, traf.end) if box.kind == b"trun"):
         word, count = _field(moof, trun, ">I", 0), _field(moof, trun, ">I", 4)
@@ -179,7 +191,7 @@ def parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int] = (0
         fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if word & bit]
         if trun.start + at + 4 * len(fields) * count > trun.end:
             raise MalformedBoxes(f"a trun box has no room for its {count} samples")
-        if 0x200 not in fields and max(1, size) * count > len(mdat):
+        if 0x200 not in fields and max(1, size) * count > mdat_bytes:
             raise MalformedBoxes(f"{count} samples of {size} bytes have no room in their mdat box")
         rows = moof[trun.start + at : trun.start + at + 4 * len(fields) * count]
         for row in struct.iter_unpack(f">{len(fields)}I", rows) if fields else repeat((), count):
@@ -188,44 +200,28 @@ def parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int] = (0
             sizes.append(values.get(0x200, size))
             if first_flags is None:
                 first_flags = values.get(0x400, flags)
+            if first_composition is None:
+                first_composition = _signed(values.get(0x800, 0))
     offset = first_offset if first_offset is not None else len(moof) + 8
-    if not sizes or offset < len(moof) + 8 or offset + sum(sizes) > len(moof) + len(mdat):
+    if not sizes or offset < len(moof) + 8 or offset + sum(sizes) > len(moof) + mdat_bytes:
         raise MalformedBoxes("a fragment's samples do not lie in its mdat box")
-    return Fragment(
-        data=moof + mdat,
+    return FragmentHead(
         base_decode_time=time,
         duration=total,
         sample_sizes=tuple(sizes),
         starts_with_sync=not (first_flags or 0) & _NON_SYNC,
+        first_composition_offset=first_composition or 0,
         payload_offset=offset,
     )
 
 
-def sync_nal(fragment: Fragment) -> bool:
-    """Whether the first sample of an H.264 fragment (4-byte NAL lengths) is an IDR picture."""
-    data, at = fragment.data, fragment.payload_offset
-    end = at + fragment.sample_sizes[0]
-    while at + 5 <= end:
-        (length,) = struct.unpack_from(">I", data, at)
-        nal = data[at + 4] & 0x1F
-        if nal in (_NAL_IDR, _NAL_SLICE):
-            return nal == _NAL_IDR
-        at += 4 + length
-    return False
-
-
-def avcc(init: bytes) -> bytes:
-    """The avcC record (ISO/IEC 14496-15) of an H.264 init segment. Raises MalformedBoxes."""
-    entry = _sample_entry(init, b"avc1")
-    box = find(init, b"avcC", within=Box(b"avc1", entry.start + 78, entry.end))
-    if box.end - box.start < 7:
-        raise MalformedBoxes("an avcC box ends too soon")
-    return init[box.start : box.end]
-
-
-def avc_codec_string(init: bytes) -> str:
-    """RFC 6381: `avc1.64001f`. Raises MalformedBoxes."""
-    return f"avc1.{avcc(init)[1:4].hex()}"
+def sample_entry_kind(init: bytes) -> str:
+    """The code of the first track's sample entry: `avc1`, `mp4a`. Raises MalformedBoxes."""
+    stsd = find(init, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    entry = next(boxes(init, stsd.start + 8, stsd.end), None)
+    if entry is None:
+        raise MalformedBoxes("a stsd box describes nothing")
+    return entry.kind.decode("latin-1")
 
 
 def track_timescale(init: bytes) -> int:
@@ -270,18 +266,19 @@ def _field(data: bytes, box: Box, form: str, offset: int) -> int:
     return int(value)
 
 
+def _signed(word: int) -> int:
+    """A field of 32 bits as a signed number; offsets of version 0, which has no sign, are never that large."""
+    return word - (1 << 32) if word & 0x8000_0000 else word
+
+
 def _box(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(body), kind) + body
 
 
-def _sample_entry(init: bytes, kind: bytes) -> Box:
-    stsd = find(init, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
-    return find(init, kind, within=Box(b"stsd", stsd.start + 8, stsd.end))
-
-
-def _track_defaults(moov: bytes) -> tuple[int, int, int]:
-    trex = find(moov, b"moov", b"mvex", b"trex")
-    return _field(moov, trex, ">I", 12), _field(moov, trex, ">I", 16), _field(moov, trex, ">I", 20)
+def track_defaults(init: bytes) -> tuple[int, int, int]:
+    """(duration, size, flags) that the init segment's trex box gives every sample. Raises MalformedBoxes."""
+    trex = find(init, b"moov", b"mvex", b"trex")
+    return _field(init, trex, ">I", 12), _field(init, trex, ">I", 16), _field(init, trex, ">I", 20)
 
 
 def _fragment_defaults(moof: bytes, tfhd: Box, defaults: tuple[int, int, int]) -> tuple[int, int, int]:

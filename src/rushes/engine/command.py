@@ -12,8 +12,17 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
 
+from .encoder_options import device_options, encoder_options, upload_filters
 from .limits import INPUT_GUARDS
 from .plan import Plan, Rung
+from .treatment import (
+    Treatment,
+    field_filters,
+    finish_filters,
+    flatten_filters,
+    scale_options,
+    scaled_format,
+)
 
 #: How far before the plan's entry decoding begins; where an attempt gave decode errors, the next is further back, at
 #: last at the beginning of the source (None).
@@ -43,6 +52,7 @@ def ladder_command(
     enter_s = entry_s(plan, chunk) - back_s if back_s is not None else None
     from_frame = 0 if enter_s is None else min(first, max(0, floor(enter_s * grid.rate)))
     arguments = [
+        *device_options(rungs),
         *seek_options(plan, enter_s),
         # A picture that changes size must not start the frame count anew; scale adapts.
         *("-reinit_filter", "0"),
@@ -55,7 +65,7 @@ def ladder_command(
         *("-filter_complex", _video_graph(plan, rungs, from_frame, first, end)),
     ]
     for number, (rung, output) in enumerate(zip(rungs, outputs, strict=True)):
-        arguments += ["-map", f"[v{number}]", *_x264(plan, rung, chunk), *_fragmented_mp4(), output]
+        arguments += ["-map", f"[v{number}]", *_encoder(plan, rung, chunk), *fragmented_mp4(), output]
     return arguments
 
 
@@ -77,7 +87,7 @@ def copy_command(plan: Plan, rung: Rung, chunk: int, source: str, output: str) -
         # The source's own ticks: nothing is rounded.
         *("-video_track_timescale", str(rung.timeline.timescale)),
         *("-output_ts_offset", seconds(-plan.origin_s)),  # tfdt counts from the beginning of the time line
-        *_fragmented_mp4(),
+        *fragmented_mp4(),
         output,
     ]
 
@@ -116,14 +126,19 @@ def copy_seek_options(time_s: Fraction) -> list[str]:
 
 
 def _video_graph(plan: Plan, rungs: Sequence[Rung], from_frame: int, first: int, end: int) -> str:
-    grid = plan.grid
+    grid, treatment = plan.grid, plan.treatment
     assert grid is not None
+    assert treatment is not None
     origin_ticks = round(plan.origin_s * grid.timescale)
     chain = ",".join(
         (
             # The times of the first decoded frame and of every keyframe go to the log: decoding must have begun at or
             # before the chunk (P2), and errors before a later keyframe do not reach the chunk.
             f"select='if(key+eq(n,0),print(t,{_PRINT_LEVEL}),0);1'",
+            # What the source says beside its pictures (how bright HDR gets, captions) is not true of what is encoded.
+            "sidedata=mode=delete",
+            # In the source's own time, in which each field has its place.
+            *field_filters(treatment),
             # A tick of which a frame has a whole number: rounding is the same in every chunk.
             f"settb=1/{grid.timescale}",
             f"setpts=PTS-({origin_ticks})",
@@ -134,60 +149,60 @@ def _video_graph(plan: Plan, rungs: Sequence[Rung], from_frame: int, first: int,
             # ... and by count, never by time: exactly the chunk's frames.
             f"trim=start_frame={first - from_frame}:end_frame={end - from_frame}",
             "setpts=N",  # the encoder starts at 0; the muxer adds the chunk's start
+            *flatten_filters(treatment),
         )
     )
-    return f"[0:{rungs[0].stream_index}]{chain}{_scalers(rungs)}"
+    # What the source says of all its pictures goes with the graph, not with the frames, and as far as a split's first
+    # output: without this the bytes of a rung would depend on which others are made.
+    return (
+        f"[0:{rungs[0].stream_index}]{chain},split[beside][shown];[beside]nullsink;"
+        f"[shown]{_scalers(rungs, treatment)}"
+    )
 
 
-def _scalers(rungs: Sequence[Rung]) -> str:
+def _scalers(rungs: Sequence[Rung], treatment: Treatment) -> str:
     """The rest of the graph: every size down to the smallest wanted, each from the one before; [v0] ... as in `rungs`.
 
-    From the next larger size scaling costs half of what it costs from the source: 4 % of a whole encode.
+    From the next larger size scaling costs half of what it costs from the source: 4 % of a whole encode. HDR is scaled
+    as HDR and tone-mapped at each size: the lead rung, for which somebody waits, pays for its own few pixels alone.
+    Rungs of one size, which differ in their codecs, share it.
     """
-    wanted = {(rung.width, rung.height): number for number, rung in enumerate(rungs)}
     smallest = min(rungs, key=lambda rung: rung.width * rung.height)
     sizes = (*smallest.scaled_through, (smallest.width, smallest.height))
-    graph = ","
-    for step, size in enumerate(sizes[:-1]):
-        graph += _scale(*size)
-        graph += f",split[v{wanted[size]}][s{step}];[s{step}]" if size in wanted else ","
-    return f"{graph}{_scale(*sizes[-1])}[v{wanted[sizes[-1]]}]"
+    finish = ",".join(finish_filters(treatment))
+    graph, uploads = "", ""
+    for step, size in enumerate(sizes):
+        taken: list[str] = []
+        for number, rung in enumerate(rungs):
+            if (rung.width, rung.height) == size:
+                upload = upload_filters(rung)
+                taken.append(f"[u{number}]" if upload else f"[v{number}]")
+                uploads += f";[u{number}]{upload}[v{number}]" if upload else ""
+        last = step == len(sizes) - 1
+        graph += _scale(*size, scale_options(treatment, first=step == 0), scaled_format(treatment)) + ","
+        if taken:
+            graph += finish if last else f"split[t{step}][s{step}];[t{step}]{finish}"
+            graph += f",split={len(taken)}{''.join(taken)}" if len(taken) > 1 else taken[0]
+            graph += "" if last else f";[s{step}]"
+    return graph + uploads
 
 
-def _scale(width: int, height: int) -> str:
+def _scale(width: int, height: int, options: str, pix_fmt: str) -> str:
     # accurate_rnd+bitexact: the same pixels from every SIMD path
     return (
-        f"scale={width}:{height}:flags=bicubic+accurate_rnd+bitexact,"
+        f"scale={width}:{height}:flags=bicubic+accurate_rnd+bitexact{options},"
         "setsar=1,"  # the size already holds the source's aspect; rounding to even must not leave a SAR of 1.003
-        "format=yuv420p"  # the one pixel format that every player's decoder takes
+        f"format={pix_fmt}"  # in the end 8-bit 4:2:0, which every player's decoder takes
     )
 
 
-def _x264(plan: Plan, rung: Rung, chunk: int) -> list[str]:
+def _encoder(plan: Plan, rung: Rung, chunk: int) -> list[str]:
     grid, timeline = plan.grid, rung.timeline
     assert grid is not None
-    assert rung.level_idc is not None
     segments = timeline.chunk_segments(chunk)
     gop = (timeline.bounds[segments.start + 1] - timeline.bounds[segments.start]) // grid.ticks_per_frame
-    x264 = ":".join(
-        (
-            f"keyint={gop}",
-            f"min-keyint={gop}",  # fixed GOPs: every segment begins with a keyframe ...
-            "scenecut=0",  # ... and has no other
-            "open-gop=0",  # no picture of a segment needs the segment before
-            "stitchable=1",  # SPS and PPS independent of the CRF, so that one init segment serves all chunks
-        )
-    )
     return [
-        *("-c:v", "libx264"),
-        *("-preset", str(rung.x264_preset)),
-        *("-profile:v", "high"),
-        # CODECS is published before the first frame.
-        *("-level:v", f"{rung.level_idc // 10}.{rung.level_idc % 10}"),
-        *("-crf", str(rung.crf)),
-        *("-maxrate:v", str(rung.maxrate_bps)),
-        *("-bufsize:v", str(rung.bufsize_bits)),  # the cap that BANDWIDTH promises
-        *("-x264-params", x264),
+        *encoder_options(rung, gop),
         *("-threads", "1"),  # encoder: other counts give other bytes, and chunks are the parallelism
         *("-flags:v", "+bitexact"),
         # The graph has counted the frames: the muxer must not drop or repeat any.
@@ -198,7 +213,8 @@ def _x264(plan: Plan, rung: Rung, chunk: int) -> list[str]:
     ]
 
 
-def _fragmented_mp4() -> list[str]:
+def fragmented_mp4() -> list[str]:
+    """Output options: a file of which each whole fragment can be published while the next is being written."""
     return [
         *("-map_metadata", "-1"),  # nothing of the uploader's (location!) leaks into segments
         *("-map_chapters", "-1"),  # chapters would become a text track of their own

@@ -5,7 +5,7 @@ Times in it are those after the init segments' edit lists, which take out the B-
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 from xml.etree import ElementTree as ET
@@ -14,18 +14,27 @@ from .hls import Measured, rates_of
 from .labels import track_labels, track_language
 from .plan import AudioTrack, Plan, Rendition, Rung
 from .settings import OPENING_SEGMENT_S
-from .timeline import Timeline
+from .timeline import Timeline, same_bounds
+from .webvtt import TextTrack
 
 _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 #: Number templates: the profile's name says "live", its static use is what everybody's VOD is.
 _PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
+#: Adaptation sets are numbered: the picture 0, sound as its tracks are, then these.
+_SURROUND_IDS, _TEXT_IDS = 1_000, 2_000
 
 
-def manifest(plan: Plan, rungs: Collection[str], measured: Mapping[str, Measured] | None = None) -> str:
-    """`manifest.mpd`: the named rungs and every audio track. `measured` replaces planned rates, by rendition name.
+def manifest(
+    plan: Plan,
+    rungs: Collection[str],
+    measured: Mapping[str, Measured] | None = None,
+    texts: Sequence[TextTrack] = (),
+) -> str:
+    """`manifest.mpd`: the named rungs, every audio track, and subtitles. `measured` replaces planned rates, by name.
 
-    A copied rung with boundaries of its own is left out, as players switch between segments of equal number and time,
-    unless it is the only one. Raises KeyError for a name that is no rung, ValueError where a video has no rung named.
+    Each codec is an adaptation set. A copied rung with boundaries of its own is left out, as players switch between
+    segments of equal number and time, unless it is the only one of its set.
+    Raises KeyError for a name that is no rung, ValueError where a video has no rung named.
     """
     rates = measured or {}
     root = ET.Element(
@@ -41,41 +50,45 @@ def manifest(plan: Plan, rungs: Collection[str], measured: Mapping[str, Measured
     )
     period = ET.SubElement(root, "Period", {"id": "0", "start": "PT0S"})
     if plan.rungs:
-        _video_set(period, plan, _aligned(plan, rungs), rates)
+        for number, group in enumerate(_sets(plan, rungs)):
+            # Behind those of sound, whose ids are the tracks' numbers.
+            _video_set(period, plan, group, rates, 0 if number == 0 else len(plan.audio) + number)
     for track, label in zip(plan.audio, track_labels(plan.audio), strict=True):
         _audio_set(period, track, label, rates)
+    for text in texts:
+        _text_set(period, text, plan.duration_s)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _aligned(plan: Plan, names: Collection[str]) -> list[Rung]:
+def _sets(plan: Plan, names: Collection[str]) -> list[list[Rung]]:
+    """The named rungs by codec: players change between rungs of one set, and choose a set by what they can decode."""
     unknown = set(names) - {rung.name for rung in plan.rungs}
     if unknown:
         raise KeyError(f"{', '.join(sorted(unknown))}: no such rung")
     listed = [rung for rung in plan.rungs if rung.name in names]
     if not listed:
         raise ValueError("A manifest names at least one rung.")
-    encoded = next((rung for rung in listed if rung.method == "encode"), None)
+    codecs = dict.fromkeys(rung.codec for rung in listed)
+    return [_aligned([rung for rung in listed if rung.codec == codec]) for codec in codecs]
+
+
+def _aligned(rungs: list[Rung]) -> list[Rung]:
+    encoded = next((rung for rung in rungs if rung.method == "encode"), None)
     if encoded is None:
-        return listed
-    return [
-        rung for rung in listed if rung.method == "encode" or _same_bounds(rung.timeline, encoded.timeline)
-    ]
+        return rungs
+    return [rung for rung in rungs if rung.method == "encode" or same_bounds(rung.timeline, encoded.timeline)]
 
 
-def _same_bounds(one: Timeline, other: Timeline) -> bool:
-    return len(one.bounds) == len(other.bounds) and all(
-        a * other.timescale == b * one.timescale for a, b in zip(one.bounds, other.bounds, strict=True)
-    )
-
-
-def _video_set(period: ET.Element, plan: Plan, rungs: list[Rung], rates: Mapping[str, Measured]) -> None:
+def _video_set(
+    period: ET.Element, plan: Plan, rungs: list[Rung], rates: Mapping[str, Measured], number: int
+) -> None:
     assert plan.grid is not None  # a plan with rungs has a grid
     group = ET.SubElement(
         period,
         "AdaptationSet",
         {
-            "id": "0",
+            "id": str(number),
             "contentType": "video",
             "mimeType": "video/mp4",
             "segmentAlignment": "true",
@@ -97,12 +110,14 @@ def _video_set(period: ET.Element, plan: Plan, rungs: list[Rung], rates: Mapping
 
 def _audio_set(period: ET.Element, track: AudioTrack, label: str, rates: Mapping[str, Measured]) -> None:
     attributes = {
-        "id": str(track.number),
+        "id": str(track.number + (_SURROUND_IDS if track.surround else 0)),
         "contentType": "audio",
         "mimeType": "audio/mp4",
         "segmentAlignment": "true",
         "startWithSAP": "1",
     }
+    if not track.surround:
+        attributes["selectionPriority"] = "2"  # players that would take the most bits start with stereo
     if language := track_language(track):
         attributes["lang"] = language
     group = ET.SubElement(period, "AdaptationSet", attributes)
@@ -124,6 +139,30 @@ def _audio_set(period: ET.Element, track: AudioTrack, label: str, rates: Mapping
         representation, "AudioChannelConfiguration", {"schemeIdUri": scheme, "value": str(track.channels)}
     )
     _segments(representation, track, track.timeline)
+
+
+def _text_set(period: ET.Element, text: TextTrack, duration_s: Fraction) -> None:
+    """The whole text in one file: every DASH player reads that, few read WebVTT in segments."""
+    attributes = {
+        "id": str(_TEXT_IDS + int(text.name.split("-")[1])),
+        "contentType": "text",
+        "mimeType": "text/vtt",
+    }
+    if text.language:
+        attributes["lang"] = text.language
+    group = ET.SubElement(period, "AdaptationSet", attributes)
+    ET.SubElement(group, "Label").text = text.label
+    roles = [
+        "forced-subtitle" if text.forced else "caption" if text.hearing_impaired else "subtitle",
+        *(["main"] if text.default else []),
+    ]
+    for role in roles:
+        ET.SubElement(group, "Role", {"schemeIdUri": "urn:mpeg:dash:role:2011", "value": role})
+    bandwidth_bps = max(1, -(-text.size_bytes * 8 // max(duration_s, Fraction(1))))
+    representation = ET.SubElement(
+        group, "Representation", {"id": text.name, "bandwidth": str(bandwidth_bps)}
+    )
+    ET.SubElement(representation, "BaseURL").text = text.whole_name
 
 
 def _segments(representation: ET.Element, rendition: Rendition, timeline: Timeline) -> None:

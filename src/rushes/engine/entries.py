@@ -19,6 +19,8 @@ _EARLY_S = Fraction(2)  # past it every reference is there, also with indexes by
 #: Decoders complain of the pictures before the keyframe of an open group, and so loudly that errors of the chunk itself
 #: would not be heard: enter so many keyframes earlier that they have fallen silent.
 _OPEN_KEYFRAMES = 3
+#: Deinterlacing and field matching look at the pictures before: a full round of a telecine is five.
+_FIELDS_EARLY_S = Fraction(1, 2)
 _COMPLAINING = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
 
 
@@ -31,6 +33,8 @@ def chunk_entries(
         int((grid.origin_s + timeline.start_s(timeline.chunks[chunk])) / tick // 1)
         for chunk in range(timeline.chunk_count)
     ]
+    if video.scan != "progressive":
+        starts = [start - int(_FIELDS_EARLY_S / tick) for start in starts]
     keys = sorted(packets.pts[number] for number in packets.keyframes)
     if not formats & _EXACT_FORMATS or not keys or packets.untimed:
         return tuple(start - int(_EARLY_S / tick) for start in starts)

@@ -2,6 +2,7 @@
 
 A constant rate keeps its rational; it snaps to a standard rate only where the whole count changes by at most half a
 frame. A variable rate takes the lowest standard rate that keeps its usual gap. 60 fps at most (DESIGN.md, "Videos").
+Of an interlaced video each field becomes a frame, because each shows a time of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from math import ceil, floor
 
 from .settings import EDGE_TOLERANCE_S, MAX_RATE
 from .source import PacketIndex, VideoStream
+from .treatment import picture_rate_factor
 
 #: Rates that cameras, broadcasters, screen recorders and slide shows use.
 STANDARD_RATES: tuple[Fraction, ...] = (
@@ -89,6 +91,7 @@ def choose_grid(
     else:
         source_rate = _lowest_rate_for(_usual_gap_s(times, tick, packets.last_duration))
         frames_s = (times[-1] - times[0] + packets.last_duration) * tick
+    source_rate *= picture_rate_factor(video)
     rate = source_rate / ceil(source_rate / MAX_RATE)
 
     first_s = times[0] * tick
@@ -159,7 +162,19 @@ def _lowest_rate_for(gap_s: Fraction) -> Fraction:
 def _shown_times(video: VideoStream, packets: PacketIndex) -> array[int]:
     """When pictures are shown, ascending, from the first that can be decoded: a cut recording has some before."""
     if packets.hidden_keyframe:
-        return array("q", sorted(set(packets.pts)))
+        return _pictures(video, sorted(set(packets.pts)))
     first = packets.keyframes[0] if packets.keyframes and video.codec in _REORDERED else 0
     since = packets.pts[first]
-    return array("q", sorted({pts for pts in packets.pts[first:] if pts >= since}))
+    return _pictures(video, sorted({pts for pts in packets.pts[first:] if pts >= since}))
+
+
+def _pictures(video: VideoStream, times: Sequence[int]) -> array[int]:
+    """`times` without those of second fields, which some streams pack by themselves."""
+    if video.picture_gap_s is None:
+        return array("q", times)
+    least = video.picture_gap_s * 3 / 4 / video.time_base
+    kept = array("q", times[:1])
+    for time in times[1:]:
+        if time - kept[-1] >= least:
+            kept.append(time)
+    return kept

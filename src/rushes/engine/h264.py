@@ -44,8 +44,3 @@ def level_idc(width: int, height: int, rate: Fraction, maxrate_bps: int) -> int:
         ):
             return idc
     return 62
-
-
-def codec_string(level: int) -> str:
-    """RFC 6381 for High profile, no constraint flags: `avc1.64001f`."""
-    return f"avc1.6400{level:02x}"

@@ -14,6 +14,7 @@ from fractions import Fraction
 from itertools import islice
 from operator import sub
 
+from rushes.engine import EngineError
 from rushes.engine.source import AudioStream, PacketIndex, Stream, VideoStream
 
 #: ffprobe prints these in this order, whatever the order here; 5.1 and 8.1 alike. csv is its fastest writer.
@@ -26,11 +27,23 @@ PACKET_ENTRIES = (
 _LAST_DURATION_LIMIT_S = 10
 
 
+class ImpossibleTimes(EngineError):
+    """A packet's time does not fit into 64 bits."""
+
+
 def read_index(lines: Iterable[str], streams: Iterable[Stream]) -> dict[int, PacketIndex]:
     """The packets of every video and audio stream, by stream index, from ffprobe's lines (see PACKET_ENTRIES).
 
     Packets that an edit list hides (flag D) are counted and left out. A stream without packets has no entry.
+    Raises ImpossibleTimes.
     """
+    try:
+        return _read(lines, streams)
+    except OverflowError as error:
+        raise ImpossibleTimes("a packet's time does not fit into 64 bits") from error
+
+
+def _read(lines: Iterable[str], streams: Iterable[Stream]) -> dict[int, PacketIndex]:
     tracks = {str(s.index): _Track(s) for s in streams if isinstance(s, VideoStream | AudioStream)}
     for line in lines:
         fields = line.split(",")
@@ -62,6 +75,13 @@ def _first_pts(stream: Stream, index: PacketIndex) -> int:
 def usual_gap(index: PacketIndex) -> int | None:
     """The median time from packet to packet in ticks; None for a single packet."""
     return _median(_gaps(index.dts))
+
+
+def covered_ticks(index: PacketIndex, pause: int) -> int:
+    """How much of its span has packets, none more than `pause` ticks from the next."""
+    return min(index.last_duration, pause) + sum(
+        gap * count for gap, count in _gaps(index.dts).items() if gap <= pause
+    )
 
 
 def longest_gop_s(index: PacketIndex, time_base: Fraction) -> Fraction:

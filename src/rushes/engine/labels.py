@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 
-from .plan import AudioTrack, language_tag
+from .languages import bcp47, language_name
+from .plan import AudioTrack
 
-#: What XML Schema's `language` allows: BCP 47 tags and their like.
-_LANGUAGE = re.compile(r"[a-z]{1,8}(-[a-z0-9]{1,8})*")
 _MAX_LENGTH = 100  # characters; a menu shows a few dozen
 
 
 def track_language(track: AudioTrack) -> str | None:
-    """The track's language as a tag, as the container says it ("en", "eng", "pt-br"); None where nothing is known."""
-    tag = language_tag(track.language)
-    return tag if tag != "und" and _LANGUAGE.fullmatch(tag) else None
+    """The track's language by BCP 47 ("en", "pt-BR"); None where the container's word names none."""
+    return bcp47(track.language)
 
 
 def track_labels(tracks: Iterable[AudioTrack]) -> tuple[str, ...]:
@@ -24,7 +21,9 @@ def track_labels(tracks: Iterable[AudioTrack]) -> tuple[str, ...]:
     taken: set[str] = set()
     labels: list[str] = []
     for track in tracks:
-        label = plain(track.title or "") or track_language(track) or f"Audio {track.number}"
+        label = plain(track.title or "") or _language_name(track) or f"Audio {track.number}"
+        if track.surround:
+            label = f"{label} (5.1)"
         unique, count = label, 1
         while unique in taken:
             count += 1
@@ -32,6 +31,11 @@ def track_labels(tracks: Iterable[AudioTrack]) -> tuple[str, ...]:
         taken.add(unique)
         labels.append(unique)
     return tuple(labels)
+
+
+def _language_name(track: AudioTrack) -> str | None:
+    language = track_language(track)
+    return None if language is None else language_name(language)
 
 
 def plain(text: str) -> str:

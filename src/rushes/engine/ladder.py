@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+from .encoders import Codec
+
 #: A source this much above the preset beneath it gets a rung of its own (DESIGN.md, "Videos").
 OWN_RUNG_MARGIN = Fraction(11, 10)
 
@@ -46,6 +48,6 @@ def even(length: int) -> int:
     return max(2, length - length % 2)
 
 
-def rung_name(size: tuple[int, int]) -> str:
-    """`720p` for 1280x720 and for 720x1280."""
-    return f"{min(size)}p"
+def rung_name(size: tuple[int, int], codec: Codec = "h264") -> str:
+    """`720p` for 1280x720 and for 720x1280; `720p-hevc` where it is not H.264."""
+    return f"{min(size)}p" + ("" if codec == "h264" else f"-{codec}")

@@ -1,9 +1,9 @@
-"""What stands between `fork` and ffmpeg's `exec`: limits, priority, and dying with the parent.
+"""What stands between `fork` and ffmpeg's `exec`: limits, priority, the sandbox, and dying with the parent.
 
-Run as a script in a bare interpreter (`python -I -S launcher.py PARENT_PID CPU_S FILE_BYTES NICE MODE PROGRAM ARG...`),
-never in a forked copy of ours, because `preexec_fn` deadlocks in a process that has threads. It costs 12 ms, once
-per ffmpeg. On Linux it turns into the program, so nothing of it stays. The sandbox (Landlock) belongs here too.
-Imports are few because each is paid per ffmpeg.
+Run as a script in a bare interpreter, never in a forked copy of ours, because `preexec_fn` deadlocks in a process
+that has threads: `python -I -S launcher.py PARENT_PID CPU_S FILE_BYTES NICE MODE RULESET FILTER PROGRAM ARG...`.
+It costs 12 ms, once per ffmpeg. On Linux it turns into the program, so nothing of it stays. `sandbox` makes RULESET
+and FILTER. Imports are few because each is paid per ffmpeg.
 """
 
 import ctypes
@@ -15,7 +15,12 @@ import sys
 CANNOT_RUN_STATUS = 127  # what a shell says for a command that it cannot run
 CANNOT_RUN = "rushes-launcher: cannot run"
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+_LANDLOCK_RESTRICT_SELF = 446  # on every machine
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4  # older kernels would slow every branch of the program down for a filter
+_OOM_SCORE = "500"  # of 1000: rather this than a worker, a web server or a database
 _CPU_GRACE_S = (
     5  # ffmpeg answers SIGXCPU by ending in order; SIGKILL when it has not after this much more CPU
 )
@@ -24,7 +29,7 @@ _CPU_GRACE_S = (
 def main(arguments: list[str]) -> None:
     """Become the program (MODE `exec`) or its watching parent (`watch`); 0 stands for no limit."""
     parent_pid, cpu_s, file_bytes, niceness = (int(argument) for argument in arguments[:4])
-    mode, command = arguments[4], arguments[5:]
+    mode, ruleset, socket_filter, *command = arguments[4:]
     if mode == "exec":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before prctl took hold: nobody is waiting for the result
@@ -44,11 +49,49 @@ def main(arguments: list[str]) -> None:
     )  # a worker that blocks SIGTERM must not make ffmpeg deaf to it
     try:
         if mode == "exec":
-            os.execvp(command[0], command)
+            _prefer_for_oom()
+            confine(int(ruleset), bytes.fromhex(socket_filter))
+            os.execv(command[0], command)  # not execvp, which imports: the sandbox may not let it
         watch(parent_pid, command)
     except OSError as error:
         sys.stderr.write(f"{CANNOT_RUN} {command[0]}: {error.strerror}\n")
         sys.exit(CANNOT_RUN_STATUS)
+
+
+def confine(ruleset: int, socket_filter: bytes) -> None:
+    """Put on a Landlock ruleset (-1: none) and a seccomp filter (empty: none), for good. Raises OSError."""
+    if ruleset < 0 and not socket_filter:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    # The kernel's condition for both: no program that is run from here gets more rights than this process has.
+    _must(libc.prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_long, (1, 0, 0, 0))))
+    if ruleset >= 0:
+        os.set_inheritable(ruleset, False)
+        _must(libc.syscall(*map(ctypes.c_long, (_LANDLOCK_RESTRICT_SELF, ruleset, 0))))
+    if socket_filter:
+        code = ctypes.create_string_buffer(socket_filter, len(socket_filter))
+        program = _SocketFilter(len(socket_filter) // 8, ctypes.addressof(code))
+        numbers = _SECCOMP[os.uname().machine], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW
+        _must(libc.syscall(*map(ctypes.c_long, numbers), ctypes.byref(program)))
+
+
+class _SocketFilter(ctypes.Structure):
+    """struct sock_fprog of linux/filter.h: how many instructions, and where."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
+
+
+def _must(status: int) -> None:
+    if status != 0:
+        raise OSError(ctypes.get_errno(), f"not in a sandbox: {os.strerror(ctypes.get_errno())}")
+
+
+def _prefer_for_oom() -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(_OOM_SCORE)
+    except OSError:  # no /proc, or a score that is higher already
+        pass
 
 
 def watch(parent_pid: int, command: list[str]) -> None:

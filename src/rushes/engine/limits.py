@@ -3,10 +3,14 @@
 Pure: figures and argument lists. `child` and `launcher` enforce what ffmpeg does not enforce itself.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from os import PathLike, fspath
+
+# Three 8K decoders' worth, but never so much that the machine would begin to end other programs.
+MEMORY_BYTES = min(6 << 30, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4)
 
 MAX_PIXELS = 35_389_440  # 8192 x 4320, the largest picture of any camera we expect; 16000 x 16000 took 436 MB
 
@@ -67,10 +71,11 @@ class Limits:
     wall_s: float = 1800.0
     cpu_s: float = 3600.0  # user and system time of all threads; the kernel counts whole seconds
     output_bytes: int = 4 << 30  # written to the scratch folder by the run, in all
+    memory_bytes: int = MEMORY_BYTES  # resident, looked at every 0.25 s
     nice: int = 0  # 0 for what somebody waits for, 10 for background work
 
     def __post_init__(self) -> None:
-        for name in ("wall_s", "cpu_s", "output_bytes"):
+        for name in ("wall_s", "cpu_s", "output_bytes", "memory_bytes"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"Limits.{name} must be above 0, not {getattr(self, name)}")
         if not 0 <= self.nice <= 19:

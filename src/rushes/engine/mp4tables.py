@@ -56,7 +56,7 @@ def read_tables(path: Path, streams: Iterable[Stream], track_ids: Mapping[int, i
             file_bytes = file.seek(0, 2)
             moov = read_moov(file, file_bytes)
         return _read_tracks(moov, file_bytes, streams, track_ids)
-    except (MalformedBoxes, Unclear, struct.error) as error:
+    except (MalformedBoxes, Unclear, struct.error, OverflowError) as error:  # the last: a time beyond 64 bits
         raise NoTables(str(error)) from error
 
 

@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from .encoders import Codec, codec_of
 from .frametimes import FrameTimes
 from .grid import Grid
 from .timeline import Timeline
+from .treatment import Treatment
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 Method = Literal["encode", "copy"]
 
 
@@ -54,19 +56,25 @@ class Rendition:
 
 @dataclass(frozen=True, kw_only=True)
 class Rung(Rendition):
-    """A video rendition. `crf` to `level` are None in a copy; `copy_*` are None in an encode."""
+    """A video rendition. `encoder` to `level` are None in a copy; `copy_*` are None in an encode."""
 
     width: int
     height: int
     timeline: Timeline
     scaled_through: tuple[tuple[int, int], ...] = ()  # sizes of the larger encoded rungs, largest first
+    encoder: str | None = None  # as ffmpeg calls it: "libx264"
     crf: int | None = None
     maxrate_bps: int | None = None
     bufsize_bits: int | None = None
-    x264_preset: str | None = None
-    level_idc: int | None = None
+    preset: str | None = None  # of that encoder; hardware has one
+    level: int | None = None  # as the codec counts them: level_idc, or AV1's seq_level_idx
     copy_chunk_packets: tuple[int, ...] | None = None  # first packet of each chunk, and one past the last
     copy_delay_ticks: int | None = None  # pts - dts of each keyframe
+
+    @property
+    def codec(self) -> Codec:
+        """What it is encoded in; only H.264 is copied."""
+        return codec_of(self.encoder) if self.encoder is not None else "h264"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +87,7 @@ class AudioTrack(Rendition):
     default: bool
     sample_rate_hz: int
     channels: int
+    source_channels: int
     bitrate_bps: int
     timeline: Timeline
     source_rate_hz: int
@@ -86,11 +95,38 @@ class AudioTrack(Rendition):
     copy_first_frame: int | None = None  # the source's AAC frame that is ours number 0
     source_time_base: Fraction
     source_frames: FrameTimes | None = None  # where the container rounds the times of the frames
+    gain_centibels: int = 0  # tenths of a decibel, by which the track is made louder or softer
+
+    @property
+    def surround(self) -> bool:
+        """Whether it has more than two channels: beside each such track is a stereo one of the same stream."""
+        return self.channels > 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubtitleTrack:
+    """A subtitle track of the source; where `refusal` says why, its text is not converted."""
+
+    number: int  # 1, 2, ... in the source's order
+    name: str  # "subs-1-de": the folder
+    stream_index: int
+    codec: str  # ffmpeg's name
+    in_picture: bool = False  # captions that ride in the video stream of that index
+    language: str | None  # BCP 47
+    title: str | None
+    default: bool
+    forced: bool
+    hearing_impaired: bool
+    refusal: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`rungs` are largest first, `audio` in the source's order. `grid` is None for sound alone."""
+    """`rungs` are largest first within a codec, H.264 before the others; `audio` is in the source's order,
+    surround last.
+
+    `grid` is None for sound alone.
+    """
 
     version: int
     key: str  # of the whole plan; hex
@@ -100,12 +136,16 @@ class Plan:
     duration_s: Fraction
     first_picture_s: Fraction | None  # on the source's clock
     video_time_base: Fraction | None
+    display_size: tuple[int, int] | None  # of the source as it is seen, in square pixels; not yet even
     entries: tuple[
         int, ...
     ]  # for each chunk of an encoded rung: the pts of the keyframe where decoding begins
     grid: Grid | None
+    treatment: Treatment | None  # of every picture of the encoded rungs; None where there is no picture
     rungs: tuple[Rung, ...]
     audio: tuple[AudioTrack, ...]
+    subtitles: tuple[SubtitleTrack, ...]
+    caption_stream: int | None  # the video stream, where pictures of its codec may carry captions
     # Why the source's video is not a rung as it is; None where it is one, or where there is none.
     copy_refusal: str | None
     warnings: tuple[str, ...]
@@ -123,6 +163,11 @@ class Plan:
         raise KeyError(name)
 
     @property
+    def stereo(self) -> tuple[AudioTrack, ...]:
+        """The audio tracks that everything plays: one a stream, mono or stereo."""
+        return tuple(track for track in self.audio if not track.surround)
+
+    @property
     def encoded_rungs(self) -> tuple[Rung, ...]:
         """Rungs that are not copied: they share one time line."""
         return tuple(rung for rung in self.rungs if rung.method == "encode")
@@ -134,8 +179,19 @@ class Plan:
 
     @property
     def lead_rung(self) -> Rung | None:
-        """The smallest encoded rung: the one that is encoded ahead of whoever watches."""
-        return min(self.encoded_rungs, key=lambda rung: rung.width * rung.height, default=None)
+        """The smallest encoded H.264 rung: the one that is encoded ahead of whoever watches."""
+        rungs = (rung for rung in self.encoded_rungs if rung.codec == "h264")
+        return min(rungs, key=lambda rung: rung.width * rung.height, default=None)
+
+    @property
+    def ladders(self) -> tuple[tuple[Rung, ...], ...]:
+        """Encoded rungs that one process makes of a chunk: H.264 first, then all others, which cost several times that.
+
+        What every player plays is there sooner so, for the price of a second decode.
+        """
+        first = tuple(rung for rung in self.encoded_rungs if rung.codec == "h264")
+        others = tuple(rung for rung in self.encoded_rungs if rung.codec != "h264")
+        return tuple(ladder for ladder in (first, others) if ladder)
 
 
 def locate(plan: Plan, name: str) -> tuple[Rung | AudioTrack, int | None]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import msgspec
 
-from . import h264
 from .entries import chunk_entries
 from .frametimes import frame_times
 from .grid import Grid, choose_grid, first_picture_s
-from .ladder import rung_name, rung_sizes
+from .ladder import rung_name
 from .plan import PLAN_VERSION, AudioTrack, Plan, Rung, encode_fraction, language_tag, to_json
+from .rungs import encoded_rungs
 from .settings import (
     AAC_FRAME_SAMPLES,
     AUDIO_CHUNK_SEGMENTS,
@@ -23,18 +23,21 @@ from .settings import (
     CHUNK_SEGMENTS,
     COMMAND_VERSION,
     OPENING_SEGMENT_S,
-    QUALITIES,
     SEGMENT_S,
+    SURROUND_CHANNELS,
     Settings,
-    cap_bps,
 )
 from .source import AudioStream, Source, VideoStream
 from .streamcopy import AudioCut, VideoCut, audio_cut, video_cut
+from .subtitles import caption_stream, subtitle_tracks
 from .timeline import Timeline, audio_timeline, video_timeline
+from .treatment import treatment_of
 
 
-def make_plan(source: Source, settings: Settings, encoder_build: str) -> Plan:
-    """The plan for a source.
+def make_plan(
+    source: Source, settings: Settings, encoder_build: str, gains: Mapping[str, int] | None = None
+) -> Plan:
+    """The plan for a source; `gains` are centibels by the name of an audio track, where its loudness is to be changed.
 
     Raises ValueError where the source has neither video nor audio that can be planned.
     """
@@ -76,9 +79,13 @@ def make_plan(source: Source, settings: Settings, encoder_build: str) -> Plan:
         cut = maker.video_cut(video, grid)
         refusal = cut if isinstance(cut, str) else None
         rungs = tuple(maker.rungs(video, grid, along, cut if isinstance(cut, VideoCut) else None))
-    audio = tuple(
-        maker.audio_track(number, track, along, duration_s)
-        for number, track in enumerate(source.audio, start=1)
+    gains = gains or {}
+    numbered = list(enumerate(source.audio, start=1))
+    stereo = tuple(maker.audio_track(number, track, along, duration_s, gains) for number, track in numbered)
+    surround = tuple(
+        maker.surround_track(number, track, along, gains)
+        for number, track in numbered
+        if track.channels >= SURROUND_CHANNELS
     )
     plan = Plan(
         version=PLAN_VERSION,
@@ -89,12 +96,16 @@ def make_plan(source: Source, settings: Settings, encoder_build: str) -> Plan:
         duration_s=duration_s,
         first_picture_s=first_picture_s(video, source.packets[video.index]) if video else None,
         video_time_base=video.time_base if video else None,
+        display_size=video.display_size if video else None,
         entries=_entries(source, grid, along),
         grid=grid,
+        treatment=treatment_of(video) if video else None,
         rungs=rungs,
-        audio=_one_default(audio),
+        audio=(*_one_default(stereo), *surround),
+        subtitles=subtitle_tracks(source),
+        caption_stream=caption_stream(source),
         copy_refusal=refusal,
-        warnings=tuple(warnings),
+        warnings=(*settings.warnings, *warnings),
     )
     return replace(plan, key=hashlib.sha256(to_json(plan)).hexdigest()[:32])
 
@@ -137,37 +148,21 @@ class _Maker:
                 copy_delay_ticks=cut.delay_ticks,
             )
             yield replace(rung, key=self._key(rung))
-        quality = QUALITIES[self.settings.quality]
-        sizes = rung_sizes(video.display_size, self.settings.rungs, copied=cut is not None)
-        for number, size in enumerate(sizes):
-            cap = cap_bps(*size, grid.rate, self.settings.quality)
-            level = h264.level_idc(*size, grid.rate, cap)
-            rung = Rung(
-                name=rung_name(size),
-                key="",
-                method="encode",
-                codec_string=h264.codec_string(level),
-                # Any stretch of at least 2 s holds at most what flows in meanwhile and a full buffer (1 s of cap).
-                bandwidth_bps=cap + cap // 2,
-                average_bandwidth_bps=cap,
-                stream_index=video.index,
-                width=size[0],
-                height=size[1],
-                timeline=along,
-                scaled_through=sizes[:number],
-                crf=quality.crf,
-                maxrate_bps=cap,
-                bufsize_bits=cap,
-                x264_preset=quality.x264_preset,
-                level_idc=level,
-            )
+        for rung in encoded_rungs(video, grid.rate, along, self.settings, copied=cut is not None):
             yield replace(rung, key=self._key(rung, grid))
 
     def audio_track(
-        self, number: int, stream: AudioStream, along: Timeline, duration_s: Fraction
+        self,
+        number: int,
+        stream: AudioStream,
+        along: Timeline,
+        duration_s: Fraction,
+        gains: Mapping[str, int],
     ) -> AudioTrack:
+        name = audio_name(number, stream)
+        gain = gains.get(name, 0)
         cut: AudioCut | str = "copying is switched off"
-        if self.settings.copy:
+        if self.settings.copy and not gain:  # what is copied is as loud as it is
             packets = self.source.packets[stream.index]
             cut = audio_cut(stream, packets, self.source.formats, self.origin_s, duration_s)
         copied = isinstance(cut, AudioCut)
@@ -179,7 +174,7 @@ class _Maker:
         if isinstance(cut, AudioCut):
             timeline = _cut_short(timeline, cut.frames * AAC_FRAME_SAMPLES)
         track = AudioTrack(
-            name=f"audio-{number}-{language_tag(stream.language)}",
+            name=name,
             key="",
             method="copy" if copied else "encode",
             codec_string="mp4a.40.2",
@@ -192,6 +187,8 @@ class _Maker:
             default="default" in stream.dispositions,
             sample_rate_hz=rate,
             channels=min(stream.channels, 2),
+            source_channels=stream.channels,
+            gain_centibels=gain,
             bitrate_bps=bitrate,
             timeline=timeline,
             source_rate_hz=stream.sample_rate_hz,
@@ -202,9 +199,47 @@ class _Maker:
         )
         return replace(track, key=self._key(track))
 
+    def surround_track(
+        self, number: int, stream: AudioStream, along: Timeline, gains: Mapping[str, int]
+    ) -> AudioTrack:
+        name = audio_name(number, stream, surround=True)
+        bitrate = (
+            self.settings.audio_bitrate_bps * 3
+        )  # two pairs and a centre; the sixth channel needs next to nothing
+        track = AudioTrack(
+            name=name,
+            key="",
+            method="encode",
+            codec_string="mp4a.40.2",
+            bandwidth_bps=bitrate * 5 // 4,
+            average_bandwidth_bps=bitrate,
+            stream_index=stream.index,
+            number=number,
+            language=stream.language,
+            title=stream.title,
+            default=False,
+            sample_rate_hz=AUDIO_RATE_HZ,
+            channels=SURROUND_CHANNELS,
+            source_channels=stream.channels,
+            gain_centibels=gains.get(name, 0),
+            bitrate_bps=bitrate,
+            timeline=audio_timeline(
+                along,
+                rate_hz=AUDIO_RATE_HZ,
+                frame_samples=AAC_FRAME_SAMPLES,
+                chunk_segments=AUDIO_CHUNK_SEGMENTS,
+            ),
+            source_rate_hz=stream.sample_rate_hz,
+            source_time_base=stream.time_base,
+            source_frames=frame_times(stream, self.source.packets[stream.index]),
+        )
+        return replace(track, key=self._key(track))
+
     def _key(self, rendition: Rung | AudioTrack, grid: Grid | None = None) -> str:
         """Of everything that the rendition's bytes depend on; titles and languages are not among it."""
         told: dict[str, Any] = msgspec.to_builtins(rendition, enc_hook=encode_fraction)
+        video = self.source.video
+        treatment = treatment_of(video) if video is not None and grid is not None else None
         for name in ("name", "key", "language", "title", "default", "number"):
             told.pop(name, None)
         facts = (
@@ -214,8 +249,14 @@ class _Maker:
             encode_fraction(self.origin_s),
             told,
             msgspec.to_builtins(grid, enc_hook=encode_fraction),
+            msgspec.to_builtins(treatment, enc_hook=encode_fraction),
         )
         return hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()[:16]
+
+
+def audio_name(number: int, stream: AudioStream, *, surround: bool = False) -> str:
+    """The folder of a stream's track: `audio-1-eng`, and in surround `audio-1-eng-51`."""
+    return f"audio-{number}-{language_tag(stream.language)}{'-51' if surround else ''}"
 
 
 def _entries(source: Source, grid: Grid | None, along: Timeline) -> tuple[int, ...]:
@@ -245,7 +286,5 @@ def _one_default(audio: tuple[AudioTrack, ...]) -> tuple[AudioTrack, ...]:
 
 
 def _picture_warnings(video: VideoStream) -> Iterator[str]:
-    if video.hdr != "sdr":
-        yield f"This is {video.hdr.upper()} video: its colours will look washed out until tone mapping is there."
-    if video.interlaced:
-        yield "This video is interlaced: moving edges will show lines."
+    if video.dolby_vision_profile == 5:
+        yield "This is Dolby Vision without a base layer (profile 5): its colours may look wrong."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .binaries import Toolchain
+from .examine import examined
 from .plan import Plan
 from .planning import make_plan
 from .probe import probe
@@ -45,4 +46,5 @@ def prepared(path: Path, settings: Settings, toolchain: Toolchain, scratch: Path
 
 
 def _planned(source: Source, settings: Settings, toolchain: Toolchain) -> Prepared:
-    return Prepared(path=source.path, plan=make_plan(source, settings, toolchain.build_id))
+    plan = make_plan(examined(source, toolchain), settings, toolchain.build_id)
+    return Prepared(path=source.path, plan=plan)

@@ -21,22 +21,35 @@ from typing import Any
 from rushes.engine import EngineError
 from rushes.engine.binaries import Toolchain
 from rushes.engine.extradata import bytes_of_dump, h264_headers
-from rushes.engine.index import PACKET_ENTRIES, read_index, with_first_pts
+from rushes.engine.index import PACKET_ENTRIES, ImpossibleTimes, covered_ticks, read_index, with_first_pts
 from rushes.engine.limits import MAX_PIXELS
 from rushes.engine.mp4index import index_of_mp4
 from rushes.engine.process import FfmpegFailed, LimitExceeded, input_guards, iter_tool_lines, run_tool
-from rushes.engine.source import PacketIndex, Source, Stream, VideoStream, best_video
+from rushes.engine.source import (
+    AudioStream,
+    PacketIndex,
+    Source,
+    Stream,
+    VideoStream,
+    best_video,
+)
 from rushes.engine.streams import parse_streams
 
 MAX_DURATION_S = 13 * 3600  # 12 h are promised; the rest is for clocks and cards that run over
+
+MAX_AUDIO_TRACKS = 32  # discs and broadcasts have fewer
+MAX_HOLLOW_S = 3600  # of a recorded screen on which nothing moves no frame may come for long
+_PAUSE_S = 10  # from one packet to the next: so long, and it is not counted
 
 # Formats whose time stamps may jump (a recording that was paused, two that were joined): their span says nothing before
 # they are remuxed.
 JUMPING_FORMATS = frozenset({"mpegts", "mpeg"})
 
 _STREAMS_WALL_LIMIT_S = 60.0  # a cold disk and a file whose headers are at its end
+_STREAMS_CPU_LIMIT_S = 20.0  # 0.1 are usual; a hundred thousand tags take ffmpeg minutes
 _INDEX_WALL_LIMIT_S = 1800.0  # every byte may be read once
 _INDEX_BYTES = 400 << 20  # 45 bytes a packet: 13 h of 120 fps and two sound tracks; a packet bomb ends here
+_DESCRIPTION_BYTES = 4 << 20  # a thousand streams, as many as ffmpeg opens, are half of it
 _EDGE_BYTES = 1 << 20  # what of the file's beginning and end goes into its key
 _PICTURE_SIZE = re.compile(r"Picture size (\d+)x(\d+) exceeds")
 _PLAYLIST = re.compile(
@@ -62,6 +75,10 @@ class NothingToPlay(ProbeError):
     """A media file without a single packet of video or audio."""
 
 
+class TooManyTracks(ProbeError):
+    """More tracks, or more words about them, than any video has: each would be a rendition of its own."""
+
+
 class TooLong(ProbeError):
     """Longer than the limit, or with more packets than any video of that length has."""
 
@@ -81,7 +98,7 @@ def probe(
 
     Every packet is read, which takes as long as reading the file; of a plain MP4 or MOV only those at its ends.
 
-    Raises NotMedia, PlaylistRefused, NothingToPlay, TooLong or TooManyPixels, whose messages an uploader understands.
+    Raises NotMedia, PlaylistRefused, NothingToPlay, TooManyTracks, TooLong or TooManyPixels, in words for uploaders.
     """
     path = path.absolute()
     size_bytes = _check_file(path)
@@ -89,6 +106,7 @@ def probe(
     document = _describe(command, path, max_pixels)
     streams = parse_streams(document.get("streams", []))
     _check_pixels(streams, max_pixels)
+    _check_tracks(streams)
     with ThreadPoolExecutor(1, thread_name_prefix="H.264 headers") as pool:  # beside the index: 40 ms sooner
         with_headers = pool.submit(_with_headers, command, path, streams)
         started_s = time.monotonic()
@@ -100,6 +118,7 @@ def probe(
     formats = frozenset(document["format"]["format_name"].split(","))
     if not formats & JUMPING_FORMATS:
         check_duration(path.name, streams, packets, max_duration_s)
+        _check_hollow(path.name, streams, packets)
     streams = with_first_pts(with_headers.result(), packets)
     claimed = document["format"].get("duration")
     complete = _is_complete(document, streams, packets)
@@ -173,10 +192,19 @@ def _check_file(path: Path) -> int:
 
 def _describe(command: tuple[str, ...], path: Path, max_pixels: int) -> dict[str, Any]:
     """ffprobe's JSON of streams and format."""
-    result = run_tool(
-        [*command, "-show_streams", "-show_format", "-of", "json", str(path)],
-        wall_limit_s=_STREAMS_WALL_LIMIT_S,
-    )
+    try:
+        result = run_tool(
+            [*command, "-show_streams", "-show_format", "-of", "json", str(path)],
+            wall_limit_s=_STREAMS_WALL_LIMIT_S,
+            cpu_limit_s=_STREAMS_CPU_LIMIT_S,
+            output_limit_bytes=_DESCRIPTION_BYTES,
+        )
+    except LimitExceeded as limit:
+        if limit.limit == "output":
+            raise TooManyTracks(
+                f"{path.name} has more tracks, or more text about them, than any video"
+            ) from limit
+        raise NotMedia(f"{path.name} can't be examined: {limit}") from limit
     if size := _PICTURE_SIZE.search(result.stderr):
         raise _too_many_pixels(int(size[1]), int(size[2]), max_pixels)
     if result.returncode == 0:
@@ -191,7 +219,9 @@ def _describe(command: tuple[str, ...], path: Path, max_pixels: int) -> dict[str
     refused = _REFUSED_DEMUXER.search(result.stderr)
     if refused and refused[1] in _PLAYLIST_DEMUXERS:
         raise _playlist_refused(path)
-    raise NotMedia(f"{path.name} is not a video or sound file that Rushes can read")
+    error = NotMedia(f"{path.name} is not a video or sound file that Rushes can read")
+    error.add_note(result.stderr)  # for whoever looks after the server
+    raise error
 
 
 def _playlist_refused(path: Path) -> PlaylistRefused:
@@ -201,6 +231,31 @@ def _playlist_refused(path: Path) -> PlaylistRefused:
 def _is_mp4(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(8)[4:] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
+def _check_tracks(streams: Iterable[Stream]) -> None:
+    tracks = sum(isinstance(stream, AudioStream) for stream in streams)
+    if tracks > MAX_AUDIO_TRACKS:
+        raise TooManyTracks(f"it has {tracks} sound tracks; at most {MAX_AUDIO_TRACKS} can be played")
+
+
+def _check_hollow(name: str, streams: Iterable[Stream], packets: Mapping[int, PacketIndex]) -> None:
+    """Raise TooLong where nothing comes for hours: two pictures ten hours apart are 1.6 kB, and a million frames.
+
+    Over all streams: one packet of sound a month after the picture makes a plan of a month.
+    """
+    begins, ends, covered_s = [], [], Fraction(0)
+    for stream in streams:
+        if stream.index in packets:
+            index, base = packets[stream.index], stream.time_base
+            begins.append(min(index.pts) * base)
+            ends.append((max(index.pts) + index.last_duration) * base)
+            covered_s = max(covered_s, covered_ticks(index, int(_PAUSE_S / base)) * base)
+    hollow_s = max(ends) - min(begins) - covered_s
+    if hollow_s > MAX_HOLLOW_S:
+        raise TooLong(
+            f"{name} has {float(hollow_s / 3600):.1f} hours in which neither picture nor sound goes on"
+        )
 
 
 def _check_pixels(streams: Iterable[Stream], max_pixels: int) -> None:
@@ -242,6 +297,8 @@ def _index(
 
     try:
         return read_index(until_it_gives_up(), streams), tuple(gave_up)
+    except ImpossibleTimes as error:
+        raise NotMedia(f"{path.name} is damaged: its time stamps lie beyond any clock") from error
     except LimitExceeded as error:
         if error.limit != "output":
             raise
@@ -263,11 +320,18 @@ def _with_headers(command: tuple[str, ...], path: Path, streams: Iterable[Stream
     streams = tuple(streams)
     if not any(isinstance(s, VideoStream) and s.codec == "h264" for s in streams):
         return streams
-    result = run_tool(
-        [*command, "-select_streams", "v", "-show_data", "-show_entries", "stream=index,extradata", "-of", "json",
-         str(path)],
-        wall_limit_s=_STREAMS_WALL_LIMIT_S,
-    )  # fmt: skip
+    try:
+        result = run_tool(
+            [
+                *(*command, "-select_streams", "v", "-show_data"),
+                *("-show_entries", "stream=index,extradata", "-of", "json", str(path)),
+            ],
+            wall_limit_s=_STREAMS_WALL_LIMIT_S,
+        )
+    except (
+        LimitExceeded
+    ):  # megabytes of headers: nobody needs them but a copy, which such a stream is not fit for
+        return streams
     dumps = {
         stream["index"]: stream["extradata"]
         for stream in (json.loads(result.stdout).get("streams", []) if result.returncode == 0 else [])

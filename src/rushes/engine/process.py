@@ -7,7 +7,7 @@ work in the caller's thread. Nothing is spawned without limits, and no program o
 
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from rushes.engine.outcome import (
     FfmpegFailed,
     FfmpegInterrupted,
     LimitExceeded,
+    ScratchGone,
     raise_for_outcome,
 )
 from rushes.engine.progress import Progress, ProgressParser
@@ -39,6 +40,7 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "Progress",
+    "ScratchGone",
     "ToolResult",
     "ffmpeg_argv",
     "input_guards",
@@ -78,10 +80,12 @@ class FfmpegRun:
         scratch: Path,
         on_progress: Callable[[Progress], None] | None,
         on_line: Callable[[str], None] | None,
+        reads: Iterable[Path] = (),
     ) -> None:
         self.command = shlex.join(argv)
         self._argv, self._limits, self._scratch = tuple(argv), limits, scratch
         self._on_progress, self._on_line = on_progress, on_line
+        self._reads = tuple(reads)
         self._stderr = StderrTail()
         self._child: Child | None = None
         self._outcome: Finished | BaseException | None = None
@@ -112,7 +116,7 @@ class FfmpegRun:
 
         FfmpegFailed: ffmpeg gave up; its last lines are in the message. Trying the same again gives the same.
         FfmpegInterrupted: somebody else's signal ended it (out of memory, a kill): not its fault, worth another try.
-        LimitExceeded, Cancelled, CannotRun: as they say.
+        LimitExceeded, Cancelled, CannotRun: as they say. OSError: the disk is full, or cannot be written.
         """
         self._over.wait()
         assert self._outcome is not None
@@ -136,7 +140,7 @@ class FfmpegRun:
 
     def _run(self) -> None:
         try:
-            self._child = child = Child(self._argv, self._limits, cwd=self._scratch)
+            self._child = child = Child(self._argv, self._limits, cwd=self._scratch, reads=self._reads)
             self._spawned.set()
             try:
                 self._outcome = self._pump(child)
@@ -158,7 +162,7 @@ class FfmpegRun:
                     self._report(progress, stdout.feed(block))
                 else:
                     self._say(stderr.feed(block))
-            _stop_beyond_wall(child, self._limits.wall_s)
+            _stop_beyond(child, self._limits)
             output.stop_beyond(child)
         self._say(stderr.end())
         raise_for_outcome(child, self._argv, self._limits, self._stderr.lines)
@@ -190,31 +194,43 @@ def start(
     limits: Limits | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_line: Callable[[str], None] | None = None,
+    reads: Iterable[Path] = (),
 ) -> FfmpegRun:
     """Start ffmpeg with a command of `ffmpeg_argv`; its working folder is `scratch`, so name inputs absolutely.
 
+    In its sandbox it writes below `scratch` alone, and reads that, what links in it stand for, the files that are
+    arguments of their own, and `reads`: what is named only within an argument, such as a filter's.
     `on_line` gets each line of stderr as it comes, cut at 4,096 characters, unprintable ones replaced; both callbacks
     are called in the run's thread, must be quick, and end the run by raising: `wait` then raises the same.
     What the scratch folder held before does not count as output.
     Raises UnguardedInput when an input lacks INPUT_GUARDS, OSError when nothing can be spawned.
     """
     check_input_guards(argv)
-    return FfmpegRun(argv, limits or Limits(), scratch, on_progress, on_line)
+    return FfmpegRun(argv, limits or Limits(), scratch, on_progress, on_line, reads)
 
 
 def run_tool(
-    argv: Sequence[str], *, wall_limit_s: float = 30.0, output_limit_bytes: int = 16 << 20, nice: int = 0
+    argv: Sequence[str],
+    *,
+    wall_limit_s: float = 30.0,
+    cpu_limit_s: float | None = None,
+    output_limit_bytes: int = 16 << 20,
+    nice: int = 0,
+    scratch: Path | None = None,
+    reads: Iterable[Path] = (),
 ) -> ToolResult:
-    """Run a short tool (ffprobe, `-version`) to its end and return what it wrote.
+    """Run a short tool (ffprobe, `-version`) to its end and return what it said on stdout.
 
+    In its sandbox it writes no file but below `scratch`, its working folder, and reads what `start` lets a run read.
     A status other than 0, or a crash, is for the caller to judge. Raises LimitExceeded past its time or when stdout is
     longer than `output_limit_bytes`, FfmpegInterrupted when a signal from elsewhere ended it, CannotRun when it is not
     there or not for this machine.
     """
-    limits = Limits(wall_s=wall_limit_s, cpu_s=wall_limit_s * 4, output_bytes=output_limit_bytes, nice=nice)
+    cpu_s = wall_limit_s * 4 if cpu_limit_s is None else cpu_limit_s
+    limits = Limits(wall_s=wall_limit_s, cpu_s=cpu_s, output_bytes=output_limit_bytes, nice=nice)
     blocks: list[bytes] = []
     tail = StderrTail()
-    child = Child(argv, limits)
+    child = Child(argv, limits, cwd=scratch, reads=reads)
     try:
         for block in _stdout_blocks(child, limits, tail):
             blocks.append(block)
@@ -261,13 +277,15 @@ def _stdout_blocks(child: Child, limits: Limits, tail: StderrTail) -> Iterator[b
                 child.stop(LimitExceeded("output", limits.output_bytes, size))
             else:
                 yield block
-        _stop_beyond_wall(child, limits.wall_s)
+        _stop_beyond(child, limits)
     tail.extend(stderr.end())
 
 
-def _stop_beyond_wall(child: Child, wall_s: float) -> None:
-    if child.wall_s > wall_s:
-        child.stop(LimitExceeded("wall", wall_s, child.wall_s))
+def _stop_beyond(child: Child, limits: Limits) -> None:
+    if child.wall_s > limits.wall_s:
+        child.stop(LimitExceeded("wall", limits.wall_s, child.wall_s))
+    if child.rss_bytes > limits.memory_bytes:
+        child.stop(LimitExceeded("memory", limits.memory_bytes, child.rss_bytes))
 
 
 class _OutputWatch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from .assembly import Made
+from .hls import ENTRANCES
 from .plan import AudioTrack, Plan, Rung
 from .store import FolderStore
 
@@ -18,6 +19,7 @@ STATE_FOLDER = ".rushes"
 class _Record(msgspec.Struct, forbid_unknown_fields=True):
     segment_bytes: tuple[int, ...]
     warnings: tuple[str, ...] = ()
+    keyframe_bytes: tuple[int, ...] = ()
 
 
 class Records:
@@ -28,7 +30,9 @@ class Records:
 
     def commit(self, rendition: Rung | AudioTrack, made: Made, warnings: tuple[str, ...] = ()) -> None:
         """Record a chunk whose files are published. Raises OSError."""
-        record = _Record(segment_bytes=made.segment_bytes, warnings=warnings)
+        record = _Record(
+            segment_bytes=made.segment_bytes, warnings=warnings, keyframe_bytes=made.keyframe_bytes
+        )
         self._store.write(_name(rendition, made.chunk), msgspec.json.encode(record))
 
     def read(self, rendition: Rung | AudioTrack, chunk: int) -> tuple[Made, tuple[str, ...]] | None:
@@ -47,9 +51,13 @@ class Records:
         )
         if not there or not self._store.exists(rendition.init_name):
             return None
-        return Made(
-            rendition=rendition.name, chunk=chunk, segment_bytes=record.segment_bytes
-        ), record.warnings
+        made = Made(
+            rendition=rendition.name,
+            chunk=chunk,
+            segment_bytes=record.segment_bytes,
+            keyframe_bytes=record.keyframe_bytes,
+        )
+        return made, record.warnings
 
     def write_plan(self, plan_json: bytes) -> None:
         """Keep the plan that this folder is encoded by."""
@@ -66,10 +74,10 @@ class Records:
         unused = [rendition for rendition in plan.renditions if rendition.folder not in used]
         if unused:
             # They name what goes now; the first, so that nobody begins to play it.
-            for playlist in ("master.m3u8", "manifest.mpd"):
+            for playlist in ENTRANCES:
                 self._store.delete(playlist)
         for rendition in unused:
-            for playlist in ("index.m3u8", "video.m3u8", "audio.m3u8"):
+            for playlist in ("index.m3u8", "video.m3u8", "iframes.m3u8", "audio.m3u8"):
                 self._store.delete(f"{rendition.name}/{playlist}")
             self._store.delete_folder(rendition.folder)
             self._store.delete_folder(f"{STATE_FOLDER}/{rendition.folder}")

@@ -8,12 +8,13 @@ late, Ogg gives FLAC times that are 0.8 s off, a cut-off AVI lands at its end, r
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rushes.engine.binaries import Toolchain
 from rushes.engine.probe import MAX_DURATION_S, ProbeError, probe
-from rushes.engine.process import INPUT_GUARDS, FfmpegFailed, Limits, ffmpeg_argv, start
+from rushes.engine.process import INPUT_GUARDS, Cancelled, FfmpegFailed, Limits, ffmpeg_argv, start
 from rushes.engine.source import Source, Stream
 
 EXACT_FORMATS = frozenset({
@@ -23,12 +24,14 @@ EXACT_FORMATS = frozenset({
 
 _MP4_VIDEO = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "vc1", "mjpeg"})
 _MP4_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "dts", "truehd", "alac"})
+_MOV_VIDEO = frozenset({"dnxhd"})  # what studios use and NUT has no name for
 # PCM as discs and studios pack it, which no container below takes; unpacked it is the same samples.
 _PACKED_PCM = frozenset({"pcm_bluray", "pcm_dvd", "s302m"})
 # Where a container has no pts at all (raw streams, AVI), these codecs' headers still tell the order of presentation.
 _ORDER_IN_HEADERS = frozenset({"h264", "hevc"})
 
 _BYTES_PER_S = 1_000_000  # a slow disk, shared
+_LOOK_S = 0.05  # how often cancellation is looked at; small files are copied in no time
 _SMALLEST_WALL_LIMIT_S = 120.0
 _MUXING_OVERHEAD_BYTES = 64 << 20  # an index of 30 bytes a packet
 
@@ -49,6 +52,8 @@ class Container:
 MP4 = Container(muxer="mp4", suffix=".mp4")
 # NUT takes nearly every codec and keeps any time base; Matroska would round to milliseconds.
 NUT = Container(muxer="nut", suffix=".nut")
+# Takes what NUT does not, and PCM, in any time base.
+MOV = Container(muxer="mov", suffix=".mov")
 # Frames without a pts (MPEG-4 with B-frames) can live only where there are none: an AVI gets a new index.
 AVI = Container(muxer="avi", suffix=".avi")
 
@@ -62,6 +67,8 @@ def choose_container(source: Source) -> Container:
     """Where the planned streams of `source` fit without loss of a time stamp."""
     if "avi" in source.formats and not _needs_order(source):
         return AVI
+    if source.video is not None and source.video.codec in _MOV_VIDEO:
+        return MOV
     fits = (source.video is None or source.video.codec in _MP4_VIDEO) and all(
         audio.codec in _MP4_AUDIO for audio in source.audio
     )
@@ -71,8 +78,9 @@ def choose_container(source: Source) -> Container:
 def remux_arguments(source: Source, container: Container, output: str) -> tuple[str, ...]:
     """The body of an `ffmpeg_argv` that copies the planned video and every audio to `output`.
 
-    No format that needs it carries subtitles as text. Not `-copyts`: all streams move together to zero, and where a
-    recording was paused or two were joined ffmpeg closes the gap (of over 10 s) as every player does.
+    No format that needs it carries subtitles as text; captions in the picture stay there. Not `-copyts`: all streams
+    move together to zero, and where a recording was paused or two were joined ffmpeg closes the gap (of over 10 s) as
+    every player does.
     """
     return (
         *INPUT_GUARDS,
@@ -89,7 +97,7 @@ def remux_arguments(source: Source, container: Container, output: str) -> tuple[
         *_unpacked_pcm(source),
         *(("-bsf:v", "dts2pts") if _needs_order(source) else ()),  # ffmpeg 6 and newer
         *("-avoid_negative_ts", "make_zero"),  # MP4 would hide negative frames by an edit list
-        *(_mp4_options(source) if container is MP4 else ()),
+        *(_mp4_options(source) if container in (MP4, MOV) else ()),
         *("-f", container.muxer),
         output,
     )
@@ -137,11 +145,16 @@ def _mp4_options(source: Source) -> tuple[str, ...]:
 
 
 def remux(
-    source: Source, toolchain: Toolchain, folder: Path, *, max_duration_s: float = MAX_DURATION_S
+    source: Source,
+    toolchain: Toolchain,
+    folder: Path,
+    *,
+    max_duration_s: float = MAX_DURATION_S,
+    cancel: threading.Event | None = None,
 ) -> Source:
     """Copy `source` into `folder` and probe the copy; its key stays the original's, so that plans are found again.
 
-    Takes the disk space of the source once more. Raises RemuxFailed, the errors of `probe`, and those of
+    Takes the disk space of the source once more. Raises RemuxFailed, Cancelled, the errors of `probe`, and those of
     `FfmpegRun.wait` other than FfmpegFailed.
     """
     container = choose_container(source)
@@ -152,7 +165,13 @@ def remux(
         output_bytes=source.size_bytes * 2 + _MUXING_OVERHEAD_BYTES,
     )
     try:
-        start(argv, scratch=folder, limits=limits).wait()
+        with start(argv, scratch=folder, limits=limits) as run:
+            while not run.wait_for(_LOOK_S):
+                if cancel is not None and cancel.is_set():
+                    run.cancel()
+                    run.wait()
+                    raise Cancelled("nobody needs this copy any more")
+            run.wait()
     except FfmpegFailed as error:
         output.unlink(missing_ok=True)
         raise RemuxFailed(
@@ -164,6 +183,7 @@ def remux(
         copy,
         key=source.key,
         complete=source.complete,
+        set_aside_subtitles=source.subtitles,
         streams=tuple(
             # What a muxer may drop, and no decoder needs.
             replace(

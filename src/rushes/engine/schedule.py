@@ -19,6 +19,9 @@ from .settings import SEGMENT_S
 Kind = Literal["copy", "audio", "ladder"]
 
 AHEAD_S = SEGMENT_S * 8  # how far before a viewer the lead rung and the sound are made
+#: Where nobody watches, sound follows the picture by this much: its chunks are short, and the last of them keep all
+#: hands busy while the last pictures are being made. Measured: 1 % of the wall time of a minute.
+SOUND_BEHIND_S = SEGMENT_S * 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +110,16 @@ class Board:
         return next(filter(None, (self._alone(name, chunk) for name, chunk in reversed(self._wanted))), None)
 
     def next_background(self, *, lead_first: bool) -> Task | None:
-        """The next chunk in playing order; with `lead_first` what a viewer needs first, then the ladder."""
+        """The next chunk in playing order; with `lead_first` what a viewer needs first, then the ladder.
+
+        Without `lead_first` the sound comes `SOUND_BEHIND_S` after its picture.
+        """
         if task := self.next_urgent():
             return task
         if lead_first and (task := next(self._ahead(), None)):
             return task
-        return min(self._rest(), key=lambda found: found[0], default=(None, None))[1]
+        behind_s = Fraction(0 if lead_first else SOUND_BEHIND_S)
+        return min(self._rest(behind_s), key=lambda found: found[0], default=(None, None))[1]
 
     def _alone(self, name: str, chunk: int) -> Task | None:
         """One rendition's chunk by itself, unless it is done or a process of its own is making it already."""
@@ -140,8 +147,8 @@ class Board:
                     break
         yield from (task for _, _, task in sorted(found, key=lambda entry: entry[:2]))
 
-    def _rest(self) -> Iterator[tuple[tuple[Fraction, int], Task]]:
-        """The first chunk that nobody makes, of each copy, each track and the ladder."""
+    def _rest(self, sound_behind_s: Fraction) -> Iterator[tuple[tuple[Fraction, int], Task]]:
+        """The first chunk that nobody makes, of each copy, each track and the ladder, with its turn."""
         for name, rendition in self._of.items():
             if _kind(rendition) == "ladder":
                 continue
@@ -149,15 +156,19 @@ class Board:
             if chunk is not None:
                 timeline = rendition.timeline
                 task = Task(kind=_kind(rendition), renditions=(name,), chunk=chunk)
-                yield (timeline.start_s(timeline.chunks[chunk]), _RANK[task.kind]), task
-        encoded = [rung.name for rung in self._plan.encoded_rungs]
-        free = {name: self._first_free(name) for name in encoded}
-        chunk = min((c for c in free.values() if c is not None), default=None)
-        if chunk is not None:
-            names = tuple(n for n in encoded if chunk in self._open[n] and not self._in_work(n, chunk))
-            timeline = self._of[encoded[0]].timeline
-            task = Task(kind="ladder", renditions=names, chunk=chunk)
-            yield (timeline.start_s(timeline.chunks[chunk]), _RANK["ladder"]), task
+                behind_s = sound_behind_s if task.kind == "audio" else 0
+                yield (timeline.start_s(timeline.chunks[chunk]) + behind_s, _RANK[task.kind]), task
+        for number, ladder in enumerate(self._plan.ladders):
+            encoded = [rung.name for rung in ladder]
+            free = {name: self._first_free(name) for name in encoded}
+            chunk = min((c for c in free.values() if c is not None), default=None)
+            if chunk is not None:
+                names = tuple(n for n in encoded if chunk in self._open[n] and not self._in_work(n, chunk))
+                timeline = ladder[0].timeline
+                task = Task(kind="ladder", renditions=names, chunk=chunk)
+                # A ladder after the first comes when that is made: every player plays by then.
+                after_s = number * (self._plan.duration_s + sound_behind_s)
+                yield (timeline.start_s(timeline.chunks[chunk]) + after_s, _RANK["ladder"]), task
 
     def _first_free(self, name: str) -> int | None:
         opened, first = self._open[name], self._next_to_do[name]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rushes.engine.outcome import ScratchGone
+
 _PREFIX = "run-"
 
 
@@ -17,6 +19,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
 
     While in use it is locked (flock on the folder itself); the kernel drops the lock with its owner, however that ends,
     so `sweep_scratch` tells dead folders from living ones without a look at process numbers, which come again.
+    Whatever fails because somebody removes the folder meanwhile is ScratchGone. Raises OSError where none can be made.
     """
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root, fcntl.LOCK_SH):  # no sweep between making and locking
@@ -25,6 +28,10 @@ def scratch_folder(root: Path) -> Iterator[Path]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         yield folder
+    except Exception as error:
+        if not folder.is_dir():
+            raise ScratchGone(f"the scratch folder {folder.name} was removed while it was used") from error
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)

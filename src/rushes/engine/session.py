@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from . import EngineError
+from . import EngineError, hls
 from .chunk import (
     Bench,
     Outcome,
@@ -143,6 +143,24 @@ class Session:
         """Sizes of all segments of a complete rendition, in order."""
         with self._lock:
             return self._tally.segment_bytes(rendition)
+
+    def measured(self) -> dict[str, hls.Measured]:
+        """What the renditions that are complete really need, by name."""
+        with self._lock:
+            return {
+                rendition.name: hls.measure(
+                    rendition,
+                    self._tally.segment_bytes(rendition.name),
+                    self._tally.keyframe_bytes(rendition.name),
+                )
+                for rendition in self.plan.renditions
+                if self._board.complete(rendition.name)
+            }
+
+    def keyframe_bytes(self, rendition: str) -> tuple[int, ...]:
+        """How much of each segment of a complete rung holds its first picture."""
+        with self._lock:
+            return self._tally.keyframe_bytes(rendition)
 
     def status(self) -> Status:
         """How far it is."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from math import exp, log, sqrt
 from typing import Literal
 
+from .encoders import SOFTWARE, Codec, Encoder
+from .presets import RungChange
+
 Quality = Literal["economy", "standard", "best"]
 
 #: Bumped whenever a command line changes in a way that changes bytes: it is part of every rendition's key.
-COMMAND_VERSION = 3
+COMMAND_VERSION = 4
 
 #: Frames per second; more is a slow-motion source, shown at a whole fraction of its rate.
 MAX_RATE = Fraction(60)
@@ -22,6 +26,7 @@ CHUNK_SEGMENTS = 2  # 8 s: 17 % less CPU than 4 s chunks, about what 12 s chunks
 AUDIO_CHUNK_SEGMENTS = 8  # 32 s: encoded in well under a second, and segments are published as they come
 COPY_CHUNK_S = Fraction(32)  # a copy is bound by the disk: fewer processes
 AUDIO_RATE_HZ = 48_000
+SURROUND_CHANNELS = 6  # 5.1: a source with so many or more is heard in surround, too
 AAC_FRAME_SAMPLES = 1_024  # ISO/IEC 14496-3, AAC-LC
 EDGE_TOLERANCE_S = Fraction(1, 10)  # how far sound may lead or outlast the picture before it counts
 
@@ -60,16 +65,44 @@ QUALITIES: dict[Quality, QualityLevel] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewerCodec:
+    """What a codec beside H.264 needs for the same quality, on its own scales; its share of H.264's caps."""
+
+    crf: Mapping[Quality, int]
+    preset: Mapping[Quality, str]
+    cap_factor: Fraction
+
+
+#: CRFs that give the VMAF of H.264's at six tenths of its bits or less (benchmarks/bench_codecs.py).
+NEWER_CODECS: dict[Codec, NewerCodec] = {
+    "hevc": NewerCodec(
+        crf={"economy": 28, "standard": 25, "best": 21},
+        preset={"economy": "superfast", "standard": "veryfast", "best": "fast"},
+        cap_factor=Fraction(7, 10),
+    ),
+    "av1": NewerCodec(
+        crf={"economy": 45, "standard": 39, "best": 30},
+        preset={"economy": "11", "standard": "10", "best": "8"},
+        cap_factor=Fraction(6, 10),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """A user's choices. `rungs` are short sides in lines, highest first.
 
-    Raises ValueError for a rung that is not an even number of lines from 16 to 4320.
+    Raises ValueError for a rung that is not an even number of lines from 16 to 4320, and for codecs without H.264.
     """
 
     rungs: tuple[int, ...] = (1080, 720, 480, 360)
     quality: Quality = "standard"
     copy: bool = True  # whether an eligible source becomes the top rung as it is
     audio_bitrate_bps: int = 128_000
+    codecs: tuple[Codec, ...] = ("h264",)  # further ones are added to H.264, which every player plays
+    changes: Mapping[str, RungChange] = field(default_factory=dict)  # by rung: see `presets`
+    encoders: tuple[Encoder, ...] = ()  # proven hardware ones; for other codecs the software's
+    warnings: tuple[str, ...] = ()  # of the choice of these, for whoever made it
 
     def __post_init__(self) -> None:
         for lines in self.rungs:
@@ -77,7 +110,13 @@ class Settings:
                 raise ValueError(f"A rung is an even number of lines from 16 to 4320, not {lines}.")
         if not self.rungs:
             raise ValueError("At least one rung is needed.")
+        if "h264" not in self.codecs:
+            raise ValueError("H.264 has to be among the codecs.")
         object.__setattr__(self, "rungs", tuple(sorted(set(self.rungs), reverse=True)))
+
+    def encoder_of(self, codec: Codec) -> Encoder:
+        """What encodes that codec: proven hardware, else software."""
+        return next((encoder for encoder in self.encoders if encoder.codec == codec), SOFTWARE[codec])
 
 
 def cap_bps(width: int, height: int, rate: Fraction, quality: Quality = "standard") -> int:

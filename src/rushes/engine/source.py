@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 Hdr = Literal["sdr", "hlg", "pq", "dolby-vision"]
+#: "interlaced": the two fields of a picture are of different times. "film": each is of one film frame, though pictures
+#: may hold fields of two (telecine).
+Scan = Literal["progressive", "interlaced", "film"]
+FieldOrder = Literal["tff", "bff"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,12 @@ class VideoStream(Stream):
     field_order: str | None = None  # "progressive", "tt", "bb", "tb", "bt"; None where unknown
     colour: Colour = field(default_factory=Colour)
     hdr: Hdr = "sdr"
+    dolby_vision_profile: int | None = None
+    # The next four are found by decoding (`examine`) where `interlaced` says that there is something to find.
+    scan: Scan = "progressive"
+    shown_first: FieldOrder = "tff"
+    order_is_forced: bool = False  # the decoder's own word on the order is missing or wrong
+    picture_gap_s: Fraction | None = None  # from decoded picture to picture: packets may be single fields
     parameter_sets: int | None = None  # SPS count in the extradata (H.264); None where unknown
     delay_frames: int = 0  # frames that the decoder holds back to put them in order: ffprobe's has_b_frames
 
@@ -69,7 +79,7 @@ class VideoStream(Stream):
 
     @property
     def interlaced(self) -> bool:
-        """Whether frames hold two fields of different times."""
+        """Whether the stream says that its pictures consist of two fields; `scan` is what they really are."""
         return self.field_order not in (None, "progressive", "unknown")
 
 
@@ -138,6 +148,15 @@ class Source:
     complete: bool = True  # False where the container promises more than is there: the file was cut off
     index_wall_s: float = field(default=0.0, compare=False)  # how long reading all packets took
     warnings: tuple[str, ...] = ()
+    #: Subtitle streams of the file that this one is a seekable copy of, which has none; None where it is no copy.
+    set_aside_subtitles: tuple[SubtitleStream, ...] | None = None
+
+    @property
+    def subtitles(self) -> tuple[SubtitleStream, ...]:
+        """Every subtitle stream, in the file's order."""
+        if self.set_aside_subtitles is not None:
+            return self.set_aside_subtitles
+        return tuple(s for s in self.streams if isinstance(s, SubtitleStream))
 
     @property
     def video(self) -> VideoStream | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import threading
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 
 class SegmentStore(Protocol):
@@ -24,6 +24,9 @@ class SegmentStore(Protocol):
 
     def read(self, name: str) -> bytes:
         """The whole file (inits and playlists). Raises FileNotFoundError."""
+
+    def open(self, name: str) -> BinaryIO:
+        """The file for reading, seekable: for whoever needs a part of it. Raises FileNotFoundError."""
 
     def delete(self, name: str) -> None:
         """Remove the file if it is there."""
@@ -88,6 +91,10 @@ class FolderStore:
         """See SegmentStore."""
         return self.path(name).read_bytes()
 
+    def open(self, name: str) -> BinaryIO:
+        """See SegmentStore."""
+        return self.path(name).open("rb")
+
     def delete(self, name: str) -> None:
         """See SegmentStore."""
         self.path(name).unlink(missing_ok=True)
@@ -101,5 +108,5 @@ class FolderStore:
 
 
 def _beside(target: Path) -> Path:
-    """A name beside it that no other writer uses: processes and threads may put the same file at once."""
-    return target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}")
+    """A name beside it that no other writer uses: threads, processes and other hosts may put the same file at once."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}")

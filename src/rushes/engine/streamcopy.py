@@ -95,6 +95,7 @@ def video_cut(
 def _stream_refusal(
     video: VideoStream, packets: PacketIndex, formats: frozenset[str], grid: Grid
 ) -> str | None:
+    told, counted = video.average_rate or grid.rate, _pictures_a_second(video, packets)
     checks = (
         (video.codec != "h264", f"its codec is {video.codec}, not H.264"),
         (video.pix_fmt not in ("yuv420p", "yuvj420p"), f"its pixels are {video.pix_fmt}, not 8-bit 4:2:0"),
@@ -108,9 +109,16 @@ def _stream_refusal(
         (video.sample_aspect_ratio != 1, "its pixels are not square"),
         (packets.discarded > 0, "an edit list hides a part of it"),
         (packets.corrupt > 0, "parts of it are damaged"),
-        (bool((video.average_rate or grid.rate) > MAX_RATE), "it has more than 60 frames a second"),
+        (told > MAX_RATE and told > 2 * counted, "its container tells a wrong number of frames a second"),
+        (max(told, counted) > MAX_RATE, "it has more than 60 frames a second"),
     )
     return next((reason for refused, reason in checks if refused), None)
+
+
+def _pictures_a_second(video: VideoStream, packets: PacketIndex) -> Fraction:
+    """Counted: a Matroska file may say a thousand of itself, and takes such a frame for all that its last one lasts."""
+    span_s = (max(packets.pts) - min(packets.pts)) * video.time_base if len(packets) else 0
+    return Fraction(round((len(packets) - 1) / span_s) if span_s else 0)
 
 
 def _cut(

@@ -26,6 +26,7 @@ _DEEP_PACKED = {
     **dict.fromkeys(("rgb48", "bgr48", "rgba64", "bgra64", "ayuv64"), 16),
 }
 _PICTURE_DISPOSITIONS = frozenset({"attached_pic", "timed_thumbnails"})
+_TITLE_CHARACTERS = 200  # a menu shows a few dozen; the plan and every playlist would carry the rest
 _UNKNOWN = frozenset({"unknown", "unspecified", "reserved", "N/A", ""})
 
 
@@ -47,7 +48,7 @@ def parse_stream(stream: Json) -> Stream:
         "time_base": _fraction(stream.get("time_base")) or Fraction(1),
         "first_pts": stream.get("start_pts"),
         "language": None if language in (None, "", "und", "unk") else language,
-        "title": tags.get("title") or None,
+        "title": tags.get("title", "")[:_TITLE_CHARACTERS] or None,
         "dispositions": frozenset(name for name, is_set in stream.get("disposition", {}).items() if is_set),
     }
     kind = stream.get("codec_type", "unknown")
@@ -91,6 +92,7 @@ def _video(stream: Json, common: dict[str, Any]) -> VideoStream:
         field_order=_known(stream.get("field_order")),
         colour=colour,
         hdr=_hdr(colour, side_data),
+        dolby_vision_profile=next((d["dv_profile"] for d in side_data if "dv_profile" in d), None),
         delay_frames=stream.get("has_b_frames", 0),
     )
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 from .assembly import Made
+from .encoders import Codec
 from .plan import Plan, Rung, locate
 
 
@@ -19,8 +20,8 @@ class Tally:
         self.published: set[str] = set()
         self.warnings: list[str] = list(plan.warnings)
         self._plan = plan
-        self._sizes: dict[str, dict[int, tuple[int, ...]]] = {r.name: {} for r in plan.renditions}
-        self._weights = _weights(plan)
+        self._made: dict[str, dict[int, Made]] = {r.name: {} for r in plan.renditions}
+        self._weights = weights_of(plan)
         self._done = self._done_before = 0.0
         self._started_s: float | None = None
 
@@ -40,7 +41,7 @@ class Tally:
 
     def commit(self, made: Made, warnings: Iterable[str]) -> None:
         """A chunk is whole and recorded."""
-        self._sizes[made.rendition][made.chunk] = made.segment_bytes
+        self._made[made.rendition][made.chunk] = made
         self.warnings += [warning for warning in dict.fromkeys(warnings) if warning not in self.warnings]
 
     def restore(self, made: Made, warnings: Iterable[str]) -> None:
@@ -53,8 +54,13 @@ class Tally:
 
     def segment_bytes(self, rendition: str) -> tuple[int, ...]:
         """Sizes of the rendition's committed segments, in order."""
-        chunks = self._sizes[rendition]
-        return tuple(size for chunk in sorted(chunks) for size in chunks[chunk])
+        chunks = self._made[rendition]
+        return tuple(size for chunk in sorted(chunks) for size in chunks[chunk].segment_bytes)
+
+    def keyframe_bytes(self, rendition: str) -> tuple[int, ...]:
+        """How much of each committed segment holds its first picture, in order; nothing for sound."""
+        chunks = self._made[rendition]
+        return tuple(size for chunk in sorted(chunks) for size in chunks[chunk].keyframe_bytes)
 
     @property
     def progress(self) -> float:
@@ -75,13 +81,18 @@ class Tally:
         return sum(self._weights.values()) * float(self._plan.duration_s)
 
 
-def _weights(plan: Plan) -> dict[str, float]:
+#: CPU of an encoded picture, that of x264 being 1 (benchmarks/bench_codecs.py).
+CODEC_COSTS: dict[Codec, float] = {"h264": 1.0, "hevc": 3.0, "av1": 1.2}
+
+
+def weights_of(plan: Plan) -> dict[str, float]:
     """What a second of each rendition costs, roughly, in pixels."""
     weights: dict[str, float] = {}
     for rendition in plan.renditions:
         if isinstance(rendition, Rung):
             pixels = rendition.width * rendition.height
-            weights[rendition.name] = pixels * (1.0 if rendition.method == "encode" else 0.01)
+            cost = CODEC_COSTS[rendition.codec] if rendition.method == "encode" else 0.01
+            weights[rendition.name] = pixels * cost
         else:
             weights[rendition.name] = 20_000.0 if rendition.method == "encode" else 1_000.0
     return weights

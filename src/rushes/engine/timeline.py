@@ -112,6 +112,7 @@ def video_timeline(
 def audio_timeline(along: Timeline, *, rate_hz: int, frame_samples: int, chunk_segments: int) -> Timeline:
     """Segments of whole audio frames that follow a video time line: each boundary is the nearest frame's.
 
+    The first chunk is as long as the video's: whoever waits for a first picture waits for no more sound than it has.
     The end is rounded up, so that sound never ends before the picture. Where video segments are shorter than an
     audio frame (a picture at the very end), neighbours are merged.
     """
@@ -124,8 +125,16 @@ def audio_timeline(along: Timeline, *, rate_hz: int, frame_samples: int, chunk_s
     frames = [frame for frame in frames if frame < end]
     bounds = (*frames, end)
     count = len(bounds) - 1
+    first = min(along.chunks[1], count)
     return Timeline(
         timescale=rate_hz,
         bounds=tuple(frame * frame_samples for frame in bounds),
-        chunks=(*range(0, count, chunk_segments), count),
+        chunks=(0, *range(first, count, chunk_segments), count),
+    )
+
+
+def same_bounds(one: Timeline, other: Timeline) -> bool:
+    """Whether the segments of both begin and end at the same times, whatever their clocks."""
+    return len(one.bounds) == len(other.bounds) and all(
+        a * other.timescale == b * one.timescale for a, b in zip(one.bounds, other.bounds, strict=True)
     )

@@ -9,9 +9,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from rushes.engine.session import Session
+from rushes.playback.waiting import HOLD_S
 
 from . import events, pages, playlists
-from .holds import HOLD_S
 from .media import MediaApp
 from .origins import guards
 from .screening import Screening

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from rushes.engine.events import Failed
 from rushes.engine.plan import AudioTrack, Rung
 from rushes.engine.session import Session
+from rushes.playback.files import NEVER
 
-from .media import NEVER
 from .screening import Screening
 
 #: Changes within this time are told together: a page need not know of every segment.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from rushes.engine.plan import AudioTrack, Plan, Rung, locate
+from rushes.playback import files
+from rushes.playback.files import NEVER
 
 from .screening import Screening, Unavailable
 
-#: A name contains the key of everything that its bytes depend on.
-FOREVER = "public, max-age=31536000, immutable"
-NEVER = "no-store"
 METHODS = ("GET", "HEAD")
 
 
@@ -45,11 +43,9 @@ class MediaApp:
             if outcome.kind != "published":
                 return unavailable(outcome.reason)
         etag = segment_etag(session.plan, rendition, number)
-        headers = {"etag": etag, "cache-control": FOREVER}
-        if etag in Headers(scope=scope).get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
         kind = "audio/mp4" if isinstance(rendition, AudioTrack) else "video/mp4"
-        return FileResponse(session.folder / name, media_type=kind, headers=headers)
+        headers = {"cache-control": f"public, {files.FOREVER}"}
+        return files.file_answer(scope, session.folder / name, media_type=kind, etag=etag, headers=headers)
 
 
 def segment_etag(plan: Plan, rendition: Rung | AudioTrack, number: int | None) -> str:

@@ -12,14 +12,13 @@ from starlette.routing import Route
 from rushes.engine import dash, hls
 from rushes.engine.plan import AudioTrack, Rung
 from rushes.engine.session import Session
+from rushes.playback.files import ASK_EACH_TIME, NEVER, unchanged
 
-from .media import NEVER, not_found, unavailable
+from .media import not_found, unavailable
 from .screening import Screening, Unavailable
 
 HLS = "application/vnd.apple.mpegurl"
 DASH = "application/dash+xml"
-#: A rendition's playlist is the plan's and never changes, but its address serves another video tomorrow.
-ASK_EACH_TIME = "no-cache"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -38,47 +37,48 @@ def routes(screening: Screening) -> list[Route]:
         return endpoint
 
     return [
-        Route("/master.m3u8", served(_public)),
         Route("/all.m3u8", served(_whole)),
+        Route("/{master:str}.m3u8", served(_public)),
         Route("/manifest.mpd", served(_manifest)),
         Route("/{rendition}/index.m3u8", served(_one_rung)),
+        Route("/{rendition}/iframes.m3u8", served(_iframes)),
         Route("/{rendition}/video.m3u8", served(partial(_media_playlist, Rung))),
         Route("/{rendition}/audio.m3u8", served(partial(_media_playlist, AudioTrack))),
     ]
 
 
-def _public(session: Session, _: Request) -> Response:
-    """Only rungs that can be fed now: any player may take any of them."""
-    return _changing(hls.multivariant(session.plan, session.fed_rungs(), _measured(session)), HLS)
+def _public(session: Session, request: Request) -> Response:
+    """Only rungs that can be fed now, of one codec: any player may take any of them."""
+    rungs = hls.masters(session.plan, session.fed_rungs()).get(f"{request.path_params['master']}.m3u8")
+    if rungs is None:
+        return not_found()
+    return _changing(hls.multivariant(session.plan, rungs, session.measured()), HLS)
 
 
 def _whole(session: Session, _: Request) -> Response:
-    """Every rung, for our page: it is told by events which can be fed, as hls.js reads this only once."""
-    return _changing(hls.multivariant(session.plan, _every_rung(session), _measured(session)), HLS)
+    """For our page: it is told by events which rungs can be fed, as hls.js reads this only once."""
+    names = hls.rungs_for_page(session.plan, session.fed_rungs())
+    return _changing(hls.multivariant(session.plan, names, session.measured(), together=True), HLS)
 
 
 def _manifest(session: Session, _: Request) -> Response:
-    return _changing(dash.manifest(session.plan, session.fed_rungs(), _measured(session)), DASH)
-
-
-def _measured(session: Session) -> dict[str, hls.Measured]:
-    """Of what is complete; the rest is promised by its caps."""
-    return {
-        rendition.name: hls.measure(rendition, session.segment_bytes(rendition.name))
-        for rendition in session.plan.renditions
-        if session.complete(rendition.name)
-    }
-
-
-def _every_rung(session: Session) -> tuple[str, ...]:
-    return tuple(rung.name for rung in session.plan.rungs)
+    return _changing(dash.manifest(session.plan, session.fed_rungs(), session.measured()), DASH)
 
 
 def _one_rung(session: Session, request: Request) -> Response:
     name = request.path_params["rendition"]
-    if name not in _every_rung(session):
+    if name not in {rung.name for rung in session.plan.rungs}:
         return not_found()
-    return _changing(hls.rung_playlist(session.plan, name, _measured(session)), HLS)
+    return _changing(hls.rung_playlist(session.plan, name, session.measured()), HLS)
+
+
+def _iframes(session: Session, request: Request) -> Response:
+    """Only of a complete rung: its parts of files are known then."""
+    name = request.path_params["rendition"]
+    rung = next((rung for rung in session.plan.rungs if rung.name == name), None)
+    if rung is None or not session.complete(name):
+        return not_found()
+    return _changing(hls.iframe_playlist(rung, session.keyframe_bytes(name)), HLS)
 
 
 def _media_playlist(kind: type[Rung | AudioTrack], session: Session, request: Request) -> Response:
@@ -89,8 +89,9 @@ def _media_playlist(kind: type[Rung | AudioTrack], session: Session, request: Re
     if not isinstance(rendition, kind):
         return not_found()
     etag = f'"{session.plan.key}-{rendition.key}"'
+    # It is the plan's and never changes, but its address serves another video tomorrow.
     headers = {"cache-control": ASK_EACH_TIME, "etag": etag}
-    if etag in request.headers.get("if-none-match", ""):
+    if unchanged(request.scope, etag):
         return Response(status_code=304, headers=headers)
     return Response(hls.media_playlist(rendition), media_type=HLS, headers=headers)
 

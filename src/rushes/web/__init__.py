@@ -1,1 +1,1 @@
-"""The built front end: `dist/` beside this file, made from `frontend/` by `make venv`."""
+"""The pages for people. `dist/` is the built front end, made from `frontend/` by `make venv`."""

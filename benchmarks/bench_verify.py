@@ -1,0 +1,108 @@
+"""What verification costs beside the encode that it follows: CPU of both, by the same clock, in one run.
+
+Bound: at most 3 % of the encode's CPU (60 s of 1080p30, the default ladder). What is measured is all that finalise
+does before it calls a video ready: every checksum, every header, every keyframe, and the segments that are decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from zlib import crc32
+
+from measuring import ROUNDS, machine, report, source, workshop
+
+from rushes.engine.binaries import toolchain
+from rushes.engine.decodable import decoded_segments, runs, undecodable_chunks
+from rushes.engine.plan import Plan
+from rushes.engine.prepare import prepared
+from rushes.engine.session import Session
+from rushes.engine.settings import Settings
+from rushes.engine.store import FolderStore
+from rushes.engine.verify import verify_offsets, verify_rendition
+
+BOUND = 0.03
+
+
+def main() -> None:
+    """Measure and print."""
+    print(f"# bench_verify on {machine()}")
+    with workshop() as folder:
+        clip = source(folder, 60)
+        for name, settings in (
+            ("all encoded", Settings(copy=False)),
+            ("copied 1080p above encoded rungs", Settings()),
+        ):
+            ratios, headers, encodes, walls = [], [], [], []
+            for _ in range(ROUNDS):
+                out = folder / "out"
+                shutil.rmtree(out, ignore_errors=True)
+                plan, encode_cpu_s = encoded(clip, settings, folder, out)
+                store = FolderStore(out)
+                began_s = used_s()
+                for name_ in (
+                    n for r in plan.renditions for n in map(r.segment_name, range(r.timeline.segment_count))
+                ):
+                    crc32(store.read(name_))
+                verify_headers(plan, store)
+                headers_s = used_s() - began_s
+                started_s = time.monotonic()
+                verify_samples(plan, store, folder)
+                walls.append(time.monotonic() - started_s)
+                verify_s = used_s() - began_s
+                encodes.append(encode_cpu_s)
+                ratios.append(verify_s / encode_cpu_s)
+                headers.append(headers_s / encode_cpu_s)
+            looked = {
+                rendition.name: len(decoded_segments(plan, rendition)) / rendition.timeline.segment_count
+                for rendition in plan.renditions
+            }
+            print(f"{name}: segments decoded " + ", ".join(f"{n} {share:.0%}" for n, share in looked.items()))
+            report(f"{name}: encode, CPU", statistics.median(encodes), unit=" s")
+            report(f"{name}: verification / encode, CPU", statistics.median(ratios), BOUND)
+            report(f"{name}: of that the headers", statistics.median(headers))
+            report(f"{name}: decoding, wall", statistics.median(walls), unit=" s")
+
+
+def encoded(clip: Path, settings: Settings, folder: Path, out: Path) -> tuple[Plan, float]:
+    """Encode as `rushes encode` does; the plan, and the CPU seconds of everything from the probe on."""
+    began_s = used_s()
+    with prepared(clip, settings, toolchain(), folder / "scratch") as ready:
+        session = Session(ready.plan, ready.path, out, ffmpeg=toolchain().ffmpeg.path)
+        session.start()
+        session.join()
+        session.close()
+        return ready.plan, used_s() - began_s
+
+
+def verify_headers(plan: Plan, store: FolderStore) -> None:
+    """What needs no decoder."""
+    for rendition in plan.renditions:
+        verify_rendition(plan, rendition, store)
+    verify_offsets(plan, store)
+
+
+def verify_samples(plan: Plan, store: FolderStore, folder: Path) -> None:
+    """What does."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        for rendition in plan.renditions:
+            for chunks in runs(rendition.timeline):
+                found = undecodable_chunks(
+                    plan, rendition, store, chunks, ffmpeg=toolchain().ffmpeg.path, scratch=Path(scratch)
+                )
+                assert not found, found
+
+
+def used_s() -> float:
+    """CPU seconds of this process and of all children that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return sum(os.times()[:2]) + children.ru_utime + children.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Settings, URLs and the ASGI application: where the rooms are put together."""

@@ -1,0 +1,185 @@
+"""Whether the samples of a finished rendition decode: headers may be right above a picture that is none.
+
+To decode all of a ladder is 13 % of its encode's CPU; 3 % are allowed (benchmarks/bench_verify.py). So the keyframe of
+every segment is decoded, by which every joint begins, and as a whole the first and last segments and one joint in
+`JOINT_EVERY`, in each rung another, the smallest first. That the rest is as its encoder wrote it, and so as its run
+was judged, is known by checksums (`assembly.Made`). A copy that is the only rung was decoded by nobody: it is, whole.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from pathlib import Path
+
+from .feeding import fed
+from .limits import INPUT_GUARDS
+from .plan import AudioTrack, Plan, Rung
+from .process import (
+    Cancelled,
+    FfmpegFailed,
+    LimitExceeded,
+    Limits,
+    Progress,
+    ffmpeg_argv,
+    scratch_folder,
+    start,
+)
+from .store import SegmentStore
+from .timeline import Timeline
+
+#: Chunks of a rung from one joint that is decoded on both sides to the next.
+JOINT_EVERY = 16
+#: Of segments of sound that are neither first, last nor beside a joint; a chunk has eight.
+SAMPLED_EVERY = 4
+#: One run of ffmpeg decodes at most this much: it is cancelled, and its slot changes hands, soon enough.
+RUN_S = Fraction(600)
+_NICE = 10  # nobody waits for it: the video plays already
+_LOOK_S = 0.1  # how often cancellation is looked at
+_SMALLEST_LIMIT_S = 60.0
+_SLOWEST = 8  # seconds for a second of 8K at 60 fps
+
+
+def runs(timeline: Timeline) -> Iterator[range]:
+    """The chunks of a time line in runs that one ffmpeg decodes."""
+    starts = [timeline.start_s(timeline.chunks[chunk]) // RUN_S for chunk in range(timeline.chunk_count)]
+    for _, chunks in groupby(range(timeline.chunk_count), starts.__getitem__):
+        numbers = list(chunks)
+        yield range(numbers[0], numbers[-1] + 1)
+
+
+def decoded_segments(plan: Plan, rendition: Rung | AudioTrack) -> frozenset[int]:
+    """The segments that are decoded as a whole."""
+    timeline = rendition.timeline
+    last = timeline.segment_count - 1
+    joints = [(first - 1, first) for first in timeline.chunks[1:-1]]
+    if isinstance(rendition, AudioTrack):
+        beside = {number for joint in joints for number in joint}
+        return frozenset({0, last, *beside, *range(0, last, SAMPLED_EVERY)})
+    if rendition.method == "copy" and len(plan.rungs) == 1:
+        return frozenset(range(last + 1))
+    rungs = len(plan.rungs)
+    begin = (rungs - 1 - plan.rungs.index(rendition)) * JOINT_EVERY // rungs
+    return frozenset({0, last, *(number for joint in joints[begin::JOINT_EVERY] for number in joint)})
+
+
+def undecodable_chunks(
+    plan: Plan,
+    rendition: Rung | AudioTrack,
+    store: SegmentStore,
+    chunks: Sequence[int],
+    *,
+    ffmpeg: Path,
+    scratch: Path,
+    cancel: threading.Event | None = None,
+) -> dict[int, str]:
+    """What the decoder says of each of `chunks` (a run of `runs`) that it cannot decode; usually nothing.
+
+    Where the run is not clean its halves are tried, and theirs, until the chunks are known.
+    Raises FileNotFoundError where a segment is missing, Cancelled, and FfmpegInterrupted and CannotRun as they say.
+    """
+
+    bench = _Bench(plan, rendition, store, ffmpeg, scratch, cancel)
+    whole = decoded_segments(plan, rendition)
+
+    def search(part: Sequence[int]) -> dict[int, str]:
+        segments = [n for chunk in part for n in rendition.timeline.chunk_segments(chunk)]
+        reason = bench.decode(segments, keyframes=True) if isinstance(rendition, Rung) else None
+        reason = reason or bench.decode([n for n in segments if n in whole], keyframes=False)
+        if reason is None:
+            return {}
+        if len(part) == 1:
+            return {part[0]: f"{rendition.name}: chunk {part[0]} cannot be decoded: {reason}."}
+        middle = len(part) // 2
+        found = search(part[:middle]) | search(part[middle:])
+        if not found:  # each half alone is clean, and the whole is not: then it is not known which it is
+            name = f"{rendition.name}: chunks {part[0]} to {part[-1]}"
+            found = dict.fromkeys(part, f"{name} cannot be decoded in turn: {reason}.")
+        return found
+
+    return search(chunks)
+
+
+def decode_command(rendition: Rung | AudioTrack, source: str, *, keyframes: bool) -> list[str]:
+    """Decode the one stream of `source`, or its keyframes, to nothing; the first thing that is wrong ends it."""
+    arguments = [
+        "-xerror",  # at the first error: what follows from it says nothing new
+        # Every bit is read, and that is where damage shows: of 25 flips of one bit in 360p 24 were found (fewer in
+        # smaller pictures), as many as with the transforms and the loop filter. (Without concealment, -ec 0: 9.)
+        *("-skip_idct", "all"),
+        *("-skip_loop_filter", "all"),
+        *(("-skip_frame", "nokey") if keyframes else ()),
+        *INPUT_GUARDS,
+        *("-threads", "1"),  # the slot is one core; and errors keep their order
+        *("-i", source),
+        *("-map", "0:0"),
+        *("-filter_threads", "1"),
+    ]
+    if isinstance(rendition, Rung):
+        arguments += ["-fps_mode", "passthrough"]  # each picture counts once, also beside those left out
+    return [*arguments, "-f", "null", "-"]
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What each decoding of a rendition needs."""
+
+    plan: Plan
+    rendition: Rung | AudioTrack
+    store: SegmentStore
+    ffmpeg: Path
+    scratch: Path
+    cancel: threading.Event | None
+
+    def decode(self, segments: Sequence[int], *, keyframes: bool) -> str | None:
+        """Decode those segments in one go; what is wrong, or None."""
+        if self.cancel is not None and self.cancel.is_set():
+            raise Cancelled("nobody needs this any more")
+        if not segments:
+            return None
+        rendition = self.rendition
+        frames = 0
+
+        def count(progress: Progress) -> None:
+            nonlocal frames
+            frames = progress.frame
+
+        seconds = float(sum(rendition.timeline.segment_duration_s(number) for number in segments))
+        limit_s = _SMALLEST_LIMIT_S + _SLOWEST * seconds
+        limits = Limits(wall_s=2 * limit_s, cpu_s=limit_s, output_bytes=1 << 20, nice=_NICE)
+        with scratch_folder(self.scratch) as folder:
+            pipe = folder / "segments.mp4"
+            argv = ffmpeg_argv(self.ffmpeg, decode_command(rendition, str(pipe), keyframes=keyframes))
+            try:
+                with (
+                    fed(pipe, rendition, self.store, segments) as feed,
+                    start(argv, scratch=folder, limits=limits, on_progress=count) as run,
+                ):
+                    while not run.wait_for(_LOOK_S):
+                        if self.cancel is not None and self.cancel.is_set():
+                            run.cancel()
+                            run.wait()
+                            raise Cancelled("nobody needs this any more")
+                    feed.check()  # the cause, where there is one; what ffmpeg says of it comes second
+                    finished = run.wait()
+            except FfmpegFailed as error:
+                return error.stderr_tail[-1] if error.stderr_tail else str(error)
+            except LimitExceeded as error:
+                return str(error)
+        if finished.error_lines:
+            return next(line for line in finished.stderr_tail if "[error]" in line or "[fatal]" in line)
+        promised = self._pictures(segments, keyframes=keyframes)
+        return f"{frames} pictures came of {promised}" if promised not in (None, frames) else None
+
+    def _pictures(self, segments: Sequence[int], *, keyframes: bool) -> int | None:
+        """How many there are in those segments; None where the plan does not say."""
+        rendition, grid = self.rendition, self.plan.grid
+        if isinstance(rendition, AudioTrack) or rendition.method == "copy" or grid is None:
+            return None
+        if keyframes:
+            return len(segments)
+        bounds = rendition.timeline.bounds
+        return sum(bounds[number + 1] - bounds[number] for number in segments) // grid.ticks_per_frame

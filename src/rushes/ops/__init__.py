@@ -1,0 +1,1 @@
+"""Operation: health, checks, the processes of `make run`."""

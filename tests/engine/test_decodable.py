@@ -1,0 +1,164 @@
+"""Headers may be right above samples that are none: the decoder finds it, and says which chunk it is."""
+
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rushes.engine.binaries import toolchain
+from rushes.engine.cmaf import find
+from rushes.engine.decodable import JOINT_EVERY, RUN_S, decoded_segments, runs, undecodable_chunks
+from rushes.engine.plan import AudioTrack, Rung
+from rushes.engine.planning import make_plan
+from rushes.engine.process import Cancelled
+from rushes.engine.settings import Settings
+from rushes.engine.store import FolderStore
+from rushes.engine.timeline import Timeline
+from rushes.engine.verify import broken_chunks
+from tests.engine.finished import Changed, Finished, finish
+from tests.engine.sources import film, sound
+
+Clip = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def encoded(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    source = clip(size=(256, 144), rate=25, duration_s=20)
+    return finish(source, tmp_path_factory.mktemp("encoded"), Settings(rungs=(144,), copy=False))
+
+
+@pytest.fixture(scope="module")
+def copied(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    source = clip(
+        size=(320, 180), rate=25, duration_s=37, gop=50, options=["-preset", "veryfast", "-bf", "2"]
+    )
+    return finish(source, tmp_path_factory.mktemp("copied"), Settings(rungs=(180,)))
+
+
+def undecodable(
+    done: Finished, rendition: Rung | AudioTrack, store: FolderStore, scratch: Path
+) -> dict[int, str]:
+    assert broken_chunks(done.plan, rendition, store) == {}, "the headers say it already"
+    found = {}
+    for chunks in runs(rendition.timeline):
+        ffmpeg = toolchain().ffmpeg.path
+        found |= undecodable_chunks(done.plan, rendition, store, chunks, ffmpeg=ffmpeg, scratch=scratch)
+    return found
+
+
+@pytest.mark.parametrize("which", ["encoded", "copied"])
+def test_what_is_whole_decodes(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    done: Finished = request.getfixturevalue(which)
+    for rendition in done.plan.renditions:
+        assert undecodable(done, rendition, done.store, tmp_path) == {}
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [0, 2, -1])
+def test_a_keyframe_of_garbage_is_found_and_its_chunk_named(
+    encoded: Finished, tmp_path: Path, number: int
+) -> None:
+    """In whatever segment; 0 and -1 are decoded as a whole, too."""
+    rung, chance = encoded.plan.rungs[0], random.Random(number)
+    number %= rung.timeline.segment_count
+    store = Changed(encoded, tmp_path / "changed")
+    data = bytearray(store.read(rung.segment_name(number)))
+    at = find(data, b"mdat").start + 1_000  # behind the encoder's note to itself
+    data[at : at + 500] = chance.randbytes(500)
+    store.change(rung.segment_name(number), bytes(data))
+    found = undecodable(encoded, rung, store, tmp_path / "scratch")
+    assert list(found) == [rung.timeline.chunk_of(number)]
+    assert found[rung.timeline.chunk_of(number)].startswith(f"{rung.name}: chunk ")
+
+
+def test_garbage_behind_a_sound_keyframe_is_found_where_a_segment_is_decoded_as_a_whole(
+    encoded: Finished, tmp_path: Path
+) -> None:
+    rung = encoded.plan.rungs[0]
+    store = Changed(encoded, tmp_path / "changed")
+    data = bytearray(store.read(rung.segment_name(0)))
+    mdat = find(data, b"mdat")
+    middle = (mdat.start + mdat.end) // 2
+    data[middle : mdat.end] = random.Random(7).randbytes(mdat.end - middle)
+    store.change(rung.segment_name(0), bytes(data))
+    assert list(undecodable(encoded, rung, store, tmp_path / "scratch")) == [0]
+
+
+def test_sound_of_garbage_is_found(encoded: Finished, tmp_path: Path) -> None:
+    track, chance = encoded.plan.audio[0], random.Random(3)
+    store = Changed(encoded, tmp_path / "changed")
+    data = bytearray(store.read(track.segment_name(0)))
+    mdat = find(data, b"mdat")
+    data[mdat.start : mdat.end] = chance.randbytes(mdat.end - mdat.start)
+    store.change(track.segment_name(0), bytes(data))
+    assert list(undecodable(encoded, track, store, tmp_path / "scratch")) == [0]
+
+
+def test_parameters_that_are_wrong_spoil_every_chunk(encoded: Finished, tmp_path: Path) -> None:
+    rung = encoded.plan.rungs[0]
+    store = Changed(encoded, tmp_path / "changed")
+    init = bytearray(store.read(rung.init_name))
+    at = init.index(b"avcC") + 4 + 8 + 4  # behind the profile, in the body of the first parameter set
+    init[at : at + 8] = bytes(byte ^ 0x5A for byte in init[at : at + 8])
+    store.change(rung.init_name, bytes(init))
+    found = undecodable(encoded, rung, store, tmp_path / "scratch")
+    assert list(found) == list(range(rung.timeline.chunk_count))
+
+
+def test_nobody_waits_for_what_is_cancelled(encoded: Finished, tmp_path: Path) -> None:
+    rung, cancel = encoded.plan.rungs[0], threading.Event()
+    cancel.set()
+    ffmpeg = toolchain().ffmpeg.path
+    with pytest.raises(Cancelled):
+        undecodable_chunks(
+            encoded.plan, rung, encoded.store, range(2), ffmpeg=ffmpeg, scratch=tmp_path, cancel=cancel
+        )
+
+
+def test_a_segment_that_is_missing_is_no_damage(encoded: Finished, tmp_path: Path) -> None:
+    rung = encoded.plan.rungs[0]
+    store = Changed(encoded, tmp_path / "changed")
+    store.delete(rung.segment_name(1))
+    with pytest.raises(FileNotFoundError):
+        undecodable_chunks(
+            encoded.plan, rung, store, range(2), ffmpeg=toolchain().ffmpeg.path, scratch=tmp_path
+        )
+
+
+def test_each_rung_is_decoded_at_its_ends_and_at_joints_of_its_own(encoded: Finished) -> None:
+    plan = make_plan(
+        film(duration_s=1200, tracks=[sound()]), Settings(copy=False, rungs=(720, 480, 360)), "b"
+    )
+    chosen = {rendition.name: decoded_segments(plan, rendition) for rendition in plan.renditions}
+    seen: set[int] = set()
+    for rung in plan.rungs:
+        segments, last = chosen[rung.name], rung.timeline.segment_count - 1
+        assert {0, last} <= segments
+        beside = segments - {0, last}
+        joints = {first for first in rung.timeline.chunks[1:-1] if {first - 1, first} <= segments}
+        assert beside <= {number for first in joints for number in (first - 1, first)}
+        assert len(joints) >= rung.timeline.chunk_count // JOINT_EVERY
+        assert not joints & seen
+        seen |= joints
+    track = plan.audio[0]
+    joints = {number for first in track.timeline.chunks[1:-1] for number in (first - 1, first)}
+    assert joints < chosen[track.name]
+
+
+def test_a_copy_that_is_the_only_rung_is_decoded_as_a_whole(copied: Finished) -> None:
+    rung = copied.plan.rungs[0]
+    assert copied.plan.rungs == (copied.plan.copied_rung,)
+    assert decoded_segments(copied.plan, rung) == set(range(rung.timeline.segment_count))
+
+
+def test_long_videos_are_decoded_in_several_runs() -> None:
+    chunk_s, hours = 8, 12
+    count = hours * 3600 // chunk_s
+    timeline = Timeline(
+        timescale=1, bounds=tuple(range(0, hours * 3600 + 1, chunk_s)), chunks=tuple(range(count + 1))
+    )
+    parts = list(runs(timeline))
+    assert [chunk for part in parts for chunk in part] == list(range(count))
+    assert max(len(part) for part in parts) * chunk_s <= RUN_S
