@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.core.management import CommandError
+from django.core.management.commands import flush
+from django.db import OperationalError
 
 from tests import databases
 from tests.contract.worlds import WORLDS, World, close_other_connections
@@ -29,6 +33,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return parameter if parameter in WORLDS else nodeid.partition("::")[0]
 
     return ByWorld(config, log)
+
+
+FLUSHES = 5
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_under_workers() -> Iterator[None]:
+    """Workers go on while a test's tables are emptied: where their locks and ours meet, Postgres ends one of us."""
+    once = flush.Command.handle
+
+    def handle(self: flush.Command, **options: Any) -> None:
+        for attempt in range(1, FLUSHES + 1):
+            try:
+                return once(self, **options)
+            except CommandError as error:
+                if attempt == FLUSHES or not isinstance(error.__cause__, OperationalError):
+                    raise
+        return None
+
+    with mock.patch.object(flush.Command, "handle", handle):
+        yield
 
 
 @pytest.fixture(scope="module", params=list(WORLDS))

@@ -10,11 +10,13 @@ from typing import Any
 import psutil
 import pytest
 
-from rushes.jobs.delivery import sidecar
+from rushes.jobs.clock import FromNow
+from rushes.jobs.delivery import sidecar, standby
 from rushes.jobs.delivery.engine import Engine, EngineAway
 from rushes.jobs.delivery.standby import Standby
 from rushes.jobs.ledger import enqueue
 from rushes.jobs.models import Job, Status
+from rushes.jobs.queues import TRANSCODE
 from tests.jobs import kinds  # noqa: F401  # registers its kind
 from tests.jobs.conftest import wait_until
 
@@ -58,6 +60,33 @@ def test_what_the_embedded_worker_does_is_given_back_also_when_the_engine_is_bac
     thread.join(LIMIT_S)
     assert status() == Status.PENDING
     assert Job.objects.get().interruptions == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_works_beside_a_worker_that_takes_nothing_until_that_takes_something(
+    settings: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RUSHES_HANDLER_MODULES = ["tests.jobs.kinds"]
+    monkeypatch.setattr(standby, "STILL_S", 0.5)
+    monkeypatch.setattr(standby, "LOOK_S", 0.05)
+    engine = Fickle()
+    engine.away = False
+    standing = Standby(engine, name="a library's", slots={TRANSCODE.name: 1})
+    thread = threading.Thread(target=standing.run)
+    thread.start()
+    try:
+        taken = enqueue("scripted", args={"do": "sleep", "s": 0.1})
+        wait_until(
+            lambda: Job.objects.get(pk=taken.pk).status == Status.COMPLETED, LIMIT_S, "somebody has done it"
+        )
+        assert "a library's takes none of the work that waits" in caplog.text
+        Job.objects.filter(pk=taken.pk).update(
+            status=Status.PROCESSING, worker="a library's", lease_until=FromNow(600)
+        )
+        wait_until(lambda: "is back" in caplog.text, LIMIT_S, "the embedded worker ends")
+    finally:
+        standing.stop()
+        thread.join(LIMIT_S)
 
 
 def test_the_process_beside_a_worker_is_started_again_and_ends_with_it(

@@ -1,7 +1,8 @@
 """Beside an engine: what only the ledger can see to, and the work itself while the engine is away.
 
 One runs in each web process and one beside each worker of an engine (`sidecar`). It sweeps, announces what has no
-wake-up, prunes; and it has an embedded worker for as long as the engine does not answer.
+wake-up, prunes; and it has an embedded worker for as long as the engine does not answer, or its own worker takes none
+of what is there: a library may lose its connection, or the share of messages of a process that was killed, for ever.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from rushes.jobs import claims, handlers, outages, retention
 from rushes.jobs.clock import FromNow
 from rushes.jobs.handlers import handler_of, kinds
 from rushes.jobs.heartbeat import PRUNE_EVERY_S, TIDY_EVERY_S
+from rushes.jobs.models import Job, Status
 from rushes.jobs.models import Worker as WorkerRow
 from rushes.jobs.worker import Worker
 
@@ -28,6 +30,7 @@ from .engine import Engine, EngineAway
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0  # how often the engine is asked, and what became ready is announced
+STILL_S = 15.0  # a worker that takes nothing for so long, while there is work, stands still
 END_LIMIT_S = 5.0
 
 
@@ -69,6 +72,7 @@ class Standby:
         self._embeds = embeds
         self._stopped = threading.Event()
         self._away_since_s: float | None = None
+        self._still_since_s: float | None = None
         self._worker: EmbeddedWorker | None = None
         self._worker_thread: threading.Thread | None = None
         self._announces = False
@@ -144,13 +148,31 @@ class Standby:
                 self._take_over()
         else:
             self._away_since_s = None
-            self._hand_back()
+            if self._stands_still():
+                self._take_over(f"{self._name} takes none of the work that waits; running inline beside it")
+            else:
+                self._hand_back()
 
-    def _take_over(self) -> None:
+    def _stands_still(self) -> bool:
+        """Whether the worker beside this has taken nothing for a while, though there is work for it.
+
+        Once it does, it does until it holds a job again: what there is no more is the embedded worker's doing.
+        """
+        if self._name is None or not self._slots or not self._embeds:
+            return False
+        works = Job.objects.filter(status=Status.PROCESSING, worker=self._name).exists()
+        stands_in = self._worker is not None and not self._worker.finishing
+        if works or (not stands_in and claims.none_ready(list(self._slots))):
+            self._still_since_s = None
+        else:
+            self._still_since_s = self._still_since_s or time.monotonic()
+        return self._still_since_s is not None and time.monotonic() - self._still_since_s >= STILL_S
+
+    def _take_over(self, why: str = "") -> None:
         if self._worker_thread is not None and self._worker_thread.is_alive():
             return
         if not self._engine.inline:
-            log.warning("%s", self._engine.away_words)
+            log.warning("%s", why or self._engine.away_words)
         self._worker = EmbeddedWorker(self._slots)
         self._worker_thread = threading.Thread(target=self._worker.run, name="embedded worker", daemon=True)
         self._worker_thread.start()
