@@ -162,9 +162,9 @@ def begin_beside(encode: Encode) -> None:
 
 
 def go_on_beside(encode: Encode) -> bool:
-    """The chunks are settled: write the jobs of what is still to be made beside them; whether there is any.
+    """Write the jobs of what is still to be made beside the chunks; whether there is any.
 
-    Only now of loudness, which nobody waits for: it decodes all sound, and took a slot from the picture.
+    Of loudness only when the chunks leave a slot: it decodes all sound, and nobody waits for it.
     """
     if not encode.subtitles_done:
         _write_beside(encode, "subtitle", SUBTITLE, Priority.AHEAD)
@@ -188,7 +188,8 @@ def _write_beside(encode: Encode, kind: str, queue: Queue, priority: Priority) -
 def refill(encode: Encode, settled: Settled, *, playing: bool) -> None:
     """Write background jobs up to the window. In the caller's transaction, with the encode's row locked.
 
-    Before its video can be played (`playing`), what a first picture needs has the machine for itself.
+    Before its video can be played (`playing`), what a first picture needs has the machine for itself. Where the last
+    chunks leave a core without work, what is made beside them gets it.
     """
     open_jobs = Job.objects.filter(
         kind="chunk", group=str(encode.video_id), status__in=OPEN, args__encode=encode.pk
@@ -197,11 +198,19 @@ def refill(encode: Encode, settled: Settled, *, playing: bool) -> None:
     if not playing and any(queue == WAITING.name for queue, _ in args):
         return
     places = [(name, a["chunk"]) for _, a in args for name in a["renditions"]]
-    room = WINDOW_PER_CORE * usable_cores() - sum(queue == TRANSCODE.name for queue, _ in args)
-    if room > 0:
-        parent = root_of(encode)
-        for wish in window(plan_of(encode.pk), settled.beyond, places, room, settled.until):
-            _write(encode, wish, parent)
+    open_count = sum(queue == TRANSCODE.name for queue, _ in args)
+    wishes = window(
+        plan_of(encode.pk),
+        settled.beyond,
+        places,
+        max(0, WINDOW_PER_CORE * usable_cores() - open_count),
+        settled.until,
+    )
+    parent = root_of(encode)
+    for wish in wishes:
+        _write(encode, wish, parent)
+    if open_count + len(wishes) < usable_cores():
+        go_on_beside(encode)
 
 
 def promote(encode_id: int, rendition: str, segment: int | None) -> None:
