@@ -118,6 +118,9 @@ class Duty(models.Model):
     holder = models.CharField(max_length=100, blank=True, default="")
     until = models.DateTimeField(db_default=Now())
 
+    class Meta:
+        verbose_name_plural = "duties"
+
     def __str__(self) -> str:
         return self.name
 
