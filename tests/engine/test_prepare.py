@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from rushes.engine.admission import ProbeError
 from rushes.engine.binaries import toolchain
 from rushes.engine.prepare import prepared
-from rushes.engine.probe import ProbeError
 from rushes.engine.settings import Settings
 
 

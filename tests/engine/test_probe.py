@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from rushes.engine.binaries import toolchain
-from rushes.engine.probe import (
+from rushes.engine.admission import (
     NothingToPlay,
     NotMedia,
     PlaylistRefused,
     ProbeError,
     TooLong,
     TooManyPixels,
-    probe,
 )
+from rushes.engine.binaries import toolchain
+from rushes.engine.probe import probe
 from rushes.engine.source import OtherStream, Source, SubtitleStream, VideoStream
 
 Clip = Callable[..., Path]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rushes.engine.admission import TooLong
 from rushes.engine.binaries import toolchain
-from rushes.engine.probe import TooLong, probe
+from rushes.engine.probe import probe
 from rushes.engine.process import check_input_guards, ffmpeg_argv
 from rushes.engine.remux import (
     AVI,

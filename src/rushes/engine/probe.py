@@ -18,15 +18,26 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from rushes.engine import EngineError
+from rushes.engine.admission import (
+    MAX_DURATION_S,
+    NothingToPlay,
+    NotMedia,
+    PlaylistRefused,
+    TooLong,
+    TooManyTracks,
+    check_duration,
+    check_hollow,
+    check_pixels,
+    check_tracks,
+    too_many_pixels,
+)
 from rushes.engine.binaries import Toolchain
 from rushes.engine.extradata import bytes_of_dump, h264_headers
-from rushes.engine.index import PACKET_ENTRIES, ImpossibleTimes, covered_ticks, read_index, with_first_pts
+from rushes.engine.index import PACKET_ENTRIES, ImpossibleTimes, read_index, with_first_pts
 from rushes.engine.limits import MAX_PIXELS
 from rushes.engine.mp4index import index_of_mp4
 from rushes.engine.process import FfmpegFailed, LimitExceeded, input_guards, iter_tool_lines, run_tool
 from rushes.engine.source import (
-    AudioStream,
     PacketIndex,
     Source,
     Stream,
@@ -34,12 +45,6 @@ from rushes.engine.source import (
     best_video,
 )
 from rushes.engine.streams import parse_streams
-
-MAX_DURATION_S = 13 * 3600  # 12 h are promised; the rest is for clocks and cards that run over
-
-MAX_AUDIO_TRACKS = 32  # discs and broadcasts have fewer
-MAX_HOLLOW_S = 3600  # of a recorded screen on which nothing moves no frame may come for long
-_PAUSE_S = 10  # from one packet to the next: so long, and it is not counted
 
 # Formats whose time stamps may jump (a recording that was paused, two that were joined): their span says nothing before
 # they are remuxed.
@@ -57,34 +62,6 @@ _PLAYLIST = re.compile(
 )
 _REFUSED_DEMUXER = re.compile(r"\[([\w]+)[^]]*\] Format not on whitelist")
 _PLAYLIST_DEMUXERS = frozenset({"hls", "applehttp", "dash", "concat", "imf", "sdp", "webm_dash_manifest"})
-
-
-class ProbeError(EngineError):
-    """Base of what is wrong with a source; trying again won't mend it. The messages are for uploaders."""
-
-
-class NotMedia(ProbeError):
-    """The file can't be read, or is neither video nor sound."""
-
-
-class PlaylistRefused(NotMedia):
-    """The file only names other files; following it would read what the uploader may not."""
-
-
-class NothingToPlay(ProbeError):
-    """A media file without a single packet of video or audio."""
-
-
-class TooManyTracks(ProbeError):
-    """More tracks, or more words about them, than any video has: each would be a rendition of its own."""
-
-
-class TooLong(ProbeError):
-    """Longer than the limit, or with more packets than any video of that length has."""
-
-
-class TooManyPixels(ProbeError):
-    """A picture larger than the limit."""
 
 
 def probe(
@@ -105,8 +82,8 @@ def probe(
     command = (str(toolchain.ffprobe.path), "-v", "error", *input_guards(max_pixels))
     document = _describe(command, path, max_pixels)
     streams = parse_streams(document.get("streams", []))
-    _check_pixels(streams, max_pixels)
-    _check_tracks(streams)
+    check_pixels(streams, max_pixels)
+    check_tracks(streams)
     with ThreadPoolExecutor(1, thread_name_prefix="H.264 headers") as pool:  # beside the index: 40 ms sooner
         with_headers = pool.submit(_with_headers, command, path, streams)
         started_s = time.monotonic()
@@ -118,7 +95,7 @@ def probe(
     formats = frozenset(document["format"]["format_name"].split(","))
     if not formats & JUMPING_FORMATS:
         check_duration(path.name, streams, packets, max_duration_s)
-        _check_hollow(path.name, streams, packets)
+        check_hollow(path.name, streams, packets)
     streams = with_first_pts(with_headers.result(), packets)
     claimed = document["format"].get("duration")
     complete = _is_complete(document, streams, packets)
@@ -134,21 +111,6 @@ def probe(
         index_wall_s=index_wall_s,
         warnings=(*warnings, *_damage(packets, complete)),
     )
-
-
-def check_duration(
-    name: str, streams: Iterable[Stream], packets: Mapping[int, PacketIndex], max_duration_s: float
-) -> None:
-    """Raise TooLong when the packets of one stream span more than `max_duration_s`."""
-    for stream in streams:
-        if stream.index in packets:
-            index = packets[stream.index]
-            span_s = (max(index.pts) - min(index.pts) + index.last_duration) * stream.time_base
-            if span_s > max_duration_s:
-                raise TooLong(
-                    f"{name} is {float(span_s / 3600):.1f} hours long; "
-                    f"at most {max_duration_s / 3600:g} hours can be played"
-                )
 
 
 def source_key(path: Path, size_bytes: int, packets: Mapping[int, PacketIndex]) -> str:
@@ -206,7 +168,7 @@ def _describe(command: tuple[str, ...], path: Path, max_pixels: int) -> dict[str
             ) from limit
         raise NotMedia(f"{path.name} can't be examined: {limit}") from limit
     if size := _PICTURE_SIZE.search(result.stderr):
-        raise _too_many_pixels(int(size[1]), int(size[2]), max_pixels)
+        raise too_many_pixels(int(size[1]), int(size[2]), max_pixels)
     if result.returncode == 0:
         document: dict[str, Any] = json.loads(result.stdout)
         return document
@@ -231,44 +193,6 @@ def _playlist_refused(path: Path) -> PlaylistRefused:
 def _is_mp4(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(8)[4:] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-
-
-def _check_tracks(streams: Iterable[Stream]) -> None:
-    tracks = sum(isinstance(stream, AudioStream) for stream in streams)
-    if tracks > MAX_AUDIO_TRACKS:
-        raise TooManyTracks(f"it has {tracks} sound tracks; at most {MAX_AUDIO_TRACKS} can be played")
-
-
-def _check_hollow(name: str, streams: Iterable[Stream], packets: Mapping[int, PacketIndex]) -> None:
-    """Raise TooLong where nothing comes for hours: two pictures ten hours apart are 1.6 kB, and a million frames.
-
-    Over all streams: one packet of sound a month after the picture makes a plan of a month.
-    """
-    begins, ends, covered_s = [], [], Fraction(0)
-    for stream in streams:
-        if stream.index in packets:
-            index, base = packets[stream.index], stream.time_base
-            begins.append(min(index.pts) * base)
-            ends.append((max(index.pts) + index.last_duration) * base)
-            covered_s = max(covered_s, covered_ticks(index, int(_PAUSE_S / base)) * base)
-    hollow_s = max(ends) - min(begins) - covered_s
-    if hollow_s > MAX_HOLLOW_S:
-        raise TooLong(
-            f"{name} has {float(hollow_s / 3600):.1f} hours in which neither picture nor sound goes on"
-        )
-
-
-def _check_pixels(streams: Iterable[Stream], max_pixels: int) -> None:
-    for stream in streams:
-        if isinstance(stream, VideoStream) and stream.width * stream.height > max_pixels:
-            raise _too_many_pixels(stream.width, stream.height, max_pixels)
-
-
-def _too_many_pixels(width: int, height: int, max_pixels: int) -> TooManyPixels:
-    return TooManyPixels(
-        f"its pictures are {width}x{height}, {width * height / 1e6:.0f} megapixels; "
-        f"at most {max_pixels / 1e6:.0f} can be played"
-    )
 
 
 def _index(

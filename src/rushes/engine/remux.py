@@ -12,8 +12,9 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rushes.engine.admission import MAX_DURATION_S, ProbeError
 from rushes.engine.binaries import Toolchain
-from rushes.engine.probe import MAX_DURATION_S, ProbeError, probe
+from rushes.engine.probe import probe
 from rushes.engine.process import INPUT_GUARDS, Cancelled, FfmpegFailed, Limits, ffmpeg_argv, start
 from rushes.engine.source import Source, Stream
 

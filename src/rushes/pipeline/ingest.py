@@ -12,11 +12,12 @@ from django.conf import settings
 from django.db import transaction
 
 from rushes.engine import EngineError
+from rushes.engine.admission import ProbeError
 from rushes.engine.examine import examined
 from rushes.engine.loudness import gain_centibels, heard_of_source, measure_loudness
 from rushes.engine.plan import Plan
 from rushes.engine.planning import make_plan
-from rushes.engine.probe import ProbeError, probe
+from rushes.engine.probe import probe
 from rushes.engine.process import CannotRun, FfmpegFailed, LimitExceeded, scratch_folder
 from rushes.engine.remux import needs_remux, remux
 from rushes.engine.source import Source

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import re
-import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -20,13 +15,15 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from rushes.pipeline import streams
-from rushes.pipeline.streams import Stream, Uri
+from rushes.pipeline.streams import Stream
 from rushes.videos.access import check_playback
-from rushes.videos.store import MediaStore, hls_store
+from rushes.videos.store import hls_store
 
+from .asked import Asked, stat_file, text_answer
 from .events import Events
-from .files import ASK_EACH_TIME, FOREVER, NEVER, file_answer, unchanged
+from .files import ASK_EACH_TIME, FOREVER, NEVER, file_answer
 from .lookups import Lookups, Showing
+from .made import made
 from .promoter import Promoter
 from .refusals import beyond_the_end, cors, not_found, refusal
 from .waiting import HOLD_S, Outcome
@@ -48,32 +45,6 @@ _OURS = re.compile(
 _PUBLIC_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _FILE = re.compile(r"[a-z0-9-]{1,64}/[0-9a-f]{1,64}/(?:init\.mp4|[0-9]{1,9}\.m4s)")
 _TEXT = re.compile(r"(subs-[a-z0-9-]{1,59})/([0-9a-f]{1,64})/(?:all|empty|[0-9]{1,9})\.vtt")
-#: Sheets say which encode they are of: after a takeover whoever has the old storyboard still finds them.
-_SHEET = re.compile(r"storyboard-([0-9]{1,18})-[0-9]{1,4}\.jpg")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """A request that may watch."""
-
-    scope: Scope
-    receive: Receive
-    showing: Showing
-    rest: str  # below the video's address
-    asked_token: str | None  # what the address brought, valid or not
-    token: str | None  # of a private video, valid: playlists hand it on
-    headers: dict[str, str]
-
-    @property
-    def shared(self) -> str:
-        """Who may cache."""
-        return "private" if self.showing.private else "public"
-
-    @property
-    def uri(self) -> Uri:
-        """How playlists name files."""
-        token = self.token
-        return str if token is None else lambda name: f"{name}?token={token}"
 
 
 class PlaybackApp:
@@ -133,7 +104,7 @@ class PlaybackApp:
         by_token = showing.private and token is not None and check_playback(public_id, token)
         if showing.private and not await self._may_watch_private(scope, public_id, token):
             return not_found()
-        asked = _Asked(
+        asked = Asked(
             scope=scope,
             receive=receive,
             showing=showing,
@@ -149,11 +120,11 @@ class PlaybackApp:
             return True
         return await self._lookups.may_watch(public_id, Headers(scope=scope))
 
-    async def _serve(self, asked: _Asked) -> Response:
+    async def _serve(self, asked: Asked) -> Response:
         rest = asked.rest
         if rest == "events":
             return self._told(asked)
-        if (stored := self._made(asked)) is not None:
+        if (stored := made(asked)) is not None:
             return stored
         planned = await self._planned(asked)
         if isinstance(planned, Response):
@@ -166,7 +137,7 @@ class PlaybackApp:
             return await self._iframes(asked, planned)
         return self._playlist(asked, planned)
 
-    async def _planned(self, asked: _Asked) -> Stream | Response:
+    async def _planned(self, asked: Asked) -> Stream | Response:
         """The stream, held for while the source is being read."""
         showing: Showing | None = asked.showing
         if asked.showing.stream is None and asked.showing.failed is None:
@@ -180,7 +151,7 @@ class PlaybackApp:
             return refusal(404, "not_playable", showing.failed or "There is nothing to play.", asked.headers)
         return showing.stream
 
-    def _told(self, asked: _Asked) -> Response:
+    def _told(self, asked: Asked) -> Response:
         headers = {**asked.headers, "cache-control": f"{NEVER}, no-transform", "x-accel-buffering": "no"}
         kind, public_id = "text/event-stream", asked.showing.public_id
         if asked.scope["method"] == "HEAD":
@@ -192,47 +163,39 @@ class PlaybackApp:
         stream = self._events.stream(public_id, may_watch_private)
         return StreamingResponse(stream, media_type=kind, headers=headers)
 
-    def _playlist(self, asked: _Asked, stream: Stream) -> Response:
+    def _playlist(self, asked: Asked, stream: Stream) -> Response:
         rest, uri = asked.rest, asked.uri
         try:
             if rest.startswith("master"):
-                return self._text(asked, streams.master(stream, uri, rest), HLS, NEVER)
+                return text_answer(asked, streams.master(stream, uri, rest), HLS, NEVER)
             if rest == "all.m3u8":
-                return self._text(asked, streams.page_master(stream, uri), HLS, NEVER)
+                return text_answer(asked, streams.page_master(stream, uri), HLS, NEVER)
             if rest == "manifest.mpd":
-                return self._text(asked, streams.manifest(stream, uri), DASH, NEVER)
+                return text_answer(asked, streams.manifest(stream, uri), DASH, NEVER)
             rendition, _, file = rest.partition("/")
             if file == "index.m3u8":
-                return self._text(asked, streams.rung_playlist(stream, rendition, uri), HLS, NEVER)
+                return text_answer(asked, streams.rung_playlist(stream, rendition, uri), HLS, NEVER)
             if file == "subs.m3u8":
-                return self._text(asked, streams.text_playlist(stream, rendition, uri), HLS, NEVER)
+                return text_answer(asked, streams.text_playlist(stream, rendition, uri), HLS, NEVER)
             planned = stream.plan.rendition(rendition)
             if file != ("audio.m3u8" if rendition in {t.name for t in stream.plan.audio} else "video.m3u8"):
                 raise KeyError(rest)
             etag = f'"{stream.plan.key}-{planned.key}{"-" + asked.token if asked.token else ""}"'
-            return self._text(asked, streams.media_playlist(stream, rendition, uri), HLS, ASK_EACH_TIME, etag)
+            return text_answer(
+                asked, streams.media_playlist(stream, rendition, uri), HLS, ASK_EACH_TIME, etag
+            )
         except (KeyError, ValueError):
             return not_found()
 
-    async def _iframes(self, asked: _Asked, stream: Stream) -> Response:
+    async def _iframes(self, asked: Asked, stream: Stream) -> Response:
         rung = asked.rest.partition("/")[0]
         try:
             text = await self._lookups.ask(streams.iframe_playlist, stream, rung, asked.uri)
         except (KeyError, ValueError):
             return not_found("This rung is not complete yet, or was made without one.", asked.headers)
-        return self._text(asked, text, HLS, NEVER)
+        return text_answer(asked, text, HLS, NEVER)
 
-    def _text(
-        self, asked: _Asked, text: str, media_type: str, cache: str, etag: str | None = None
-    ) -> Response:
-        headers = {**asked.headers, "cache-control": cache}
-        if etag is not None:
-            headers["etag"] = etag
-            if unchanged(asked.scope, etag):
-                return Response(status_code=304, headers=headers)
-        return Response(text, media_type=media_type, headers=headers)
-
-    async def _text_file(self, asked: _Asked, stream: Stream, name: str, key: str) -> Response:
+    async def _text_file(self, asked: Asked, stream: Stream, name: str, key: str) -> Response:
         """Subtitles: of those that players were told of, also a moment ago, all files are there."""
         if all((text.name, text.key) != (name, key) for text in stream.texts):
             newest = await self._lookups.showing(asked.showing.public_id, at_most_s=0)
@@ -240,7 +203,7 @@ class PlaybackApp:
             if all((text.name, text.key) != (name, key) for text in texts):
                 return not_found()
         path = hls_store(stream.video_id).path(asked.rest)
-        found = _stat(path)
+        found = stat_file(path)
         if found is None:
             return not_found()
         return file_answer(
@@ -253,20 +216,20 @@ class PlaybackApp:
             beyond=partial(beyond_the_end, asked.headers),
         )
 
-    async def _segment(self, asked: _Asked, stream: Stream) -> Response:
+    async def _segment(self, asked: Asked, stream: Stream) -> Response:
         name = asked.rest
         located = await self._located(asked, stream)
         if located is None:
             return not_found()
         stream, rendition, number = located
         path = hls_store(stream.video_id).path(name)
-        found = _stat(path)
+        found = stat_file(path)
         if found is None:
             chunk = rendition.timeline.chunk_of(number or 0)
             self._promoter.wait_begins(stream, rendition.name, number)
             wanted = Wanted(path, stream.encode_id, rendition.name, chunk)
             outcome = await self._watcher.wait(wanted, asked.receive)
-            found = _stat(path)
+            found = stat_file(path)
             if outcome.kind == "missing":
                 return not_found()
             if found is None:
@@ -286,7 +249,7 @@ class PlaybackApp:
             beyond=partial(beyond_the_end, asked.headers),
         )
 
-    async def _located(self, asked: _Asked, stream: Stream) -> Located | None:
+    async def _located(self, asked: Asked, stream: Stream) -> Located | None:
         """Where a name belongs: to the stream, to the one that has taken its place, or to one before it."""
         name, public_id = asked.rest, asked.showing.public_id
         if not _FILE.fullmatch(name):
@@ -305,75 +268,5 @@ class PlaybackApp:
                 return retired, *streams.locate(retired, name)
         return None
 
-    def _unavailable(self, asked: _Asked, outcome: Outcome) -> Response:
+    def _unavailable(self, asked: Asked, outcome: Outcome) -> Response:
         return refusal(503, "not_ready", outcome.reason, {**asked.headers, "cache-control": NEVER})
-
-    def _made(self, asked: _Asked) -> Response | None:
-        """What is made beside the streams; None where the address is of something else."""
-        rest, showing = asked.rest, asked.showing
-        if rest == "video.mp4":
-            return self._download(asked)
-        if rest == "poster.jpg":
-            return self._stored(asked, showing.poster, "image/jpeg")
-        if rest == "thumbnail.jpg":
-            return self._stored(asked, showing.thumbnail, "image/jpeg")
-        if rest == "preview.mp4":
-            return self._stored(asked, showing.preview, "video/mp4")
-        if rest == "storyboard.vtt":
-            return self._storyboard(asked)
-        if (sheet := _SHEET.fullmatch(rest)) is not None:
-            name = f"images/{showing.video_id}/{int(sheet[1])}/{rest}"
-            return self._stored(asked, name, "image/jpeg", cache=FOREVER)
-        return None
-
-    def _storyboard(self, asked: _Asked) -> Response:
-        """The file as it was made; of a private video each sheet's address carries the token on."""
-        path = MediaStore().path(asked.showing.storyboard) if asked.showing.storyboard else None
-        if path is None or _stat(path) is None:
-            return not_found("This video has no storyboard.", asked.headers)
-        text, token = path.read_text(), asked.token
-        if token is not None:
-            text = text.replace(".jpg#", f".jpg?token={token}#")
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        cache = f"{asked.shared}, {ASK_EACH_TIME}"
-        return self._text(asked, text, "text/vtt", cache, etag=f'"{digest}"')
-
-    def _download(self, asked: _Asked) -> Response:
-        query = parse_qs(asked.scope["query_string"].decode("latin-1"))
-        wanted = "download" in query
-        stem = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', " ", asked.showing.title).strip() or "video"
-        return self._stored(
-            asked, asked.showing.mp4, "video/mp4", download_as=f"{stem[:150]}.mp4" if wanted else None
-        )
-
-    def _stored(
-        self,
-        asked: _Asked,
-        name: str,
-        media_type: str,
-        download_as: str | None = None,
-        cache: str = ASK_EACH_TIME,
-    ) -> Response:
-        path = MediaStore().path(name) if name else None
-        found = _stat(path) if path is not None else None
-        if path is None or found is None:
-            return not_found("This is not made yet.", asked.headers)
-        headers = {**asked.headers, "cache-control": f"{asked.shared}, {cache}"}
-        return file_answer(
-            asked.scope,
-            path,
-            media_type=media_type,
-            etag=f'"{found.st_mtime_ns:x}-{found.st_size:x}"',
-            headers=headers,
-            found=found,
-            download_as=download_as,
-            beyond=partial(beyond_the_end, asked.headers),
-        )
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    """What there is of that path; None where it is no file."""
-    with suppress(OSError):
-        found = path.stat()
-        return found if stat.S_ISREG(found.st_mode) else None
-    return None
