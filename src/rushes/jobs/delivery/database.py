@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 CHANNEL = "rushes_jobs"
 SQLITE_LOOK_S = 0.005
 #: With inotify: behind it, should it say nothing; and the first of the looks, further and further apart, when it did.
-SQLITE_LOOK_BEHIND_S = 0.05
+SQLITE_LOOK_BEHIND_S = 0.5
 FIRST_LOOK_S = 0.0005
 RECONNECT_S = 1.0
 
