@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from rushes.engine.examine import FieldCounts, field_counts, scan_of, with_fields
-from rushes.engine.source import Scan
+from rushes.engine.examine import FieldCounts, combed, field_counts, may_be_tape, scan_of, with_fields
+from rushes.engine.source import Scan, VideoStream
 from tests.engine.sources import picture
 
 
@@ -49,6 +49,41 @@ def test_the_order_that_is_seen_wins_over_the_order_that_is_told() -> None:
 @pytest.mark.parametrize(("told", "first"), [("tt", "tff"), ("bb", "bff"), ("tb", "bff"), ("bt", "tff")])
 def test_where_nothing_is_seen_the_file_is_believed(told: str, first: str) -> None:
     assert with_fields(picture(field_order=told), counts(unclear=50), None).shown_first == first
+
+
+@pytest.mark.parametrize(
+    ("found", "first"),
+    [
+        (counts(tff=100, whole=5, unclear=15), "tff"),
+        (counts(bff=48, whole=60, unclear=12, repeated=48), "bff"),  # a film on tape: two pictures in five
+        (counts(tff=30, whole=80, unclear=10), None),  # fine lines that move look like that now and then
+        (counts(tff=50, bff=40, whole=30), None),
+        (counts(unclear=120), None),
+        (counts(), None),
+    ],
+)
+def test_combs_that_no_file_tells_of_are_believed_where_they_are_clear(
+    found: FieldCounts, first: str | None
+) -> None:
+    assert combed(found) == first
+
+
+@pytest.mark.parametrize(
+    ("video", "looked_at"),
+    [
+        (picture((720, 576), average_rate=Fraction(25)), True),
+        (picture((720, 480), average_rate=Fraction(30000, 1001), field_order="progressive"), True),
+        (picture((720, 576), average_rate=Fraction(50)), False),
+        (picture((1920, 1080), average_rate=Fraction(25), codec="h264"), False),
+        (picture((1920, 1080), average_rate=Fraction(25), codec="mpeg2video", field_order=None), True),
+        (
+            picture((1920, 1080), average_rate=Fraction(25), codec="prores", field_order="progressive"),
+            False,
+        ),
+    ],
+)
+def test_what_looks_like_tape_is_looked_at(video: VideoStream, looked_at: bool) -> None:
+    assert may_be_tape(video) is looked_at
 
 
 def test_verdicts_and_times_are_read_from_ffmpeg_s_lines() -> None:

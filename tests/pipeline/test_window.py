@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rushes.engine.plan import Plan
+from rushes.engine.plan import AudioTrack, Plan
 from rushes.engine.planning import make_plan
+from rushes.engine.schedule import SOUND_BEHIND_S
 from rushes.engine.settings import Settings
 from rushes.jobs.queues import Priority
 from rushes.pipeline.marks import Place
@@ -75,8 +76,9 @@ def test_a_window_is_in_playing_order(plan: Plan) -> None:
     wishes = window(plan, (), (), 1000)
     starts = []
     for wish in wishes:
-        timeline = plan.rendition(wish.renditions[0]).timeline
-        starts.append(timeline.start_s(timeline.chunks[wish.chunk]))
+        rendition = plan.rendition(wish.renditions[0])
+        behind_s = SOUND_BEHIND_S if isinstance(rendition, AudioTrack) else 0
+        starts.append(rendition.timeline.start_s(rendition.timeline.chunks[wish.chunk]) + behind_s)
     assert starts == sorted(starts)
 
 

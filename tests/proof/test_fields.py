@@ -21,12 +21,20 @@ from tests.proof.test_bytes import files
 SIZE = (128, 96)
 _FLAGS = ("-flags", "+ildct+ilme", "-threads", "1")
 H264 = ("-c:v", "libx264", "-preset", "superfast", "-crf", "8", "-g", "50", *_FLAGS)
+WHOLE = ("-c:v", "libx264", "-preset", "superfast", "-crf", "8", "-g", "50", "-threads", "1")
 MPEG2 = ("-c:v", "mpeg2video", "-q:v", "2", "-g", "12", *_FLAGS)
 
 
-def moving_bar(path: Path, rate: str, seconds: float, filters: str, options: tuple[str, ...]) -> Path:
+def moving_bar(
+    path: Path,
+    rate: str,
+    seconds: float,
+    filters: str,
+    options: tuple[str, ...],
+    size: tuple[int, int] = SIZE,
+) -> Path:
     """A white bar on dark grey that moves by four pixels a picture to the right, and begins anew at the left."""
-    width, height = SIZE
+    width, height = size
     bar = f"geq=lum='if(lt(mod(X-4*N+{width * 1000},{width}),16),220,60)':cb=128:cr=128"
     # A still texture below: lines that differ, which a careless deinterlacer would blur.
     source = f"color=gray:s={width}x{height}:r={rate}:d={seconds},format=yuv420p,{bar}"
@@ -105,6 +113,38 @@ def test_a_wrong_order_in_the_file_is_noticed(tmp_path: Path) -> None:
     assert (found.shown_first, found.order_is_forced) == ("tff", True)
     _, pictures = made(source, tmp_path)
     np.testing.assert_allclose(steps(pictures)[4:-4], 4, atol=1.5)
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_tape_whose_file_says_nothing_of_fields_is_noticed(order: str, tmp_path: Path) -> None:
+    first = "top" if order == "tff" else "bottom"
+    filters = f"tinterlace=interleave_{first},setfield=prog"
+    source = moving_bar(tmp_path / "tape.mp4", "50", 5, filters, WHOLE, (128, 576))
+    found = look(source).video
+    assert found is not None
+    assert (found.interlaced, found.scan, found.shown_first) == (True, "interlaced", order)
+    work, pictures = made(source, tmp_path)
+    assert work.plan.grid is not None
+    assert work.plan.grid.rate == 50
+    np.testing.assert_allclose(steps(pictures)[4:-4], 4, atol=1.5)
+    assert combing(pictures[4:-4]) < 4
+
+
+def test_film_on_tape_whose_file_says_nothing_of_fields_is_noticed(tmp_path: Path) -> None:
+    filters = "telecine=first_field=top:pattern=23,setfield=prog"
+    source = moving_bar(tmp_path / "film.mp4", "24000/1001", 5, filters, WHOLE, (128, 480))
+    found = look(source).video
+    assert found is not None
+    assert found.scan == "film"
+    _, pictures = made(source, tmp_path)
+    assert combing(pictures[4:-4]) < 4
+
+
+def test_whole_pictures_of_the_size_of_tape_stay_as_they_are(tmp_path: Path) -> None:
+    source = moving_bar(tmp_path / "whole.mp4", "25", 5, "null", WHOLE, (128, 576))
+    found = look(source).video
+    assert found is not None
+    assert (found.interlaced, found.scan) == (False, "progressive")
 
 
 def test_telecined_film_is_put_together_again(tmp_path: Path) -> None:

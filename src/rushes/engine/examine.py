@@ -1,6 +1,7 @@
 """What only decoding tells of a source: whether the fields of its pictures are of different times.
 
-Some pictures are decoded, and only of sources that say they are interlaced.
+Some pictures are decoded, of sources that say they are interlaced, and of those that look like tape and deny it: many
+an archive was digitised without a word about its fields.
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ from .source import FieldOrder, Scan, Source, VideoStream
 _WALL_LIMIT_S = 60.0
 #: Where pictures are looked at, in parts of the whole, and how many: telecined film repeats itself every five.
 _PLACES, _PICTURES = (Fraction(1, 20), Fraction(2, 5), Fraction(3, 4)), 40
+#: Lines and pictures a second of tape and broadcast, where a missing flag is likely.
+_TAPE_LINES, _TAPE_RATES = frozenset({480, 486, 576}), (Fraction(249, 10), Fraction(301, 10))
+#: In full HD only of what archives and editors write: of a phone's pictures the look would delay the first.
+_BROADCAST_LINES = frozenset({1080, 1088})
+_INTERMEDIATES = frozenset({
+    *("mpeg2video", "mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "huffyuv", "utvideo", "v210", "rawvideo"),
+})  # fmt: skip
+#: Of the pictures looked at: so many must be combed, all but one in five of these by the same field, before a file's
+#: word is not believed. Telecined film has two in five.
+_COMBED, _ONE_SIDED = Fraction(3, 10), 5
 _SHORT_S = 20  # what is shorter is looked at once, from its beginning
 _TIME = re.compile(r"\bpts_time:(-?\d+(?:\.\d+)?)")
 _VERDICT = re.compile(r"lavfi\.idet\.(multiple|repeated)\.current_frame=(\w+)")
@@ -44,11 +55,35 @@ def examined(source: Source, toolchain: Toolchain) -> Source:
     Raises as `run_tool` does.
     """
     video = source.video
-    if video is None or not video.interlaced:
+    if video is None:
         return source
-    order = _decoder_s_order(_first_picture(source.path, video, toolchain))
-    found = with_fields(video, _field_counts(source, video, toolchain), order)
+    if video.interlaced:
+        order = _decoder_s_order(_first_picture(source.path, video, toolchain))
+        found = with_fields(video, _field_counts(source, video, toolchain), order)
+    elif may_be_tape(video) and (field := combed(counts := _field_counts(source, video, toolchain))):
+        told = replace(video, field_order="tt" if field == "tff" else "bb")
+        found = with_fields(told, counts, None)
+    else:
+        return source
     return replace(source, streams=tuple(found if stream is video else stream for stream in source.streams))
+
+
+def may_be_tape(video: VideoStream) -> bool:
+    """Whether pictures that are not said to be interlaced deserve a look all the same. Pure."""
+    rate = video.average_rate or video.nominal_rate
+    if rate is None or not _TAPE_RATES[0] <= rate <= _TAPE_RATES[1]:
+        return False
+    if video.height in _TAPE_LINES:
+        return True
+    return video.height in _BROADCAST_LINES and video.codec in _INTERMEDIATES and video.field_order is None
+
+
+def combed(counts: FieldCounts) -> FieldOrder | None:
+    """The field that comes first in pictures which clearly consist of two, whatever their file says; else None."""
+    tff, bff = counts.scans["tff"], counts.scans["bff"]
+    if tff + bff < _COMBED * sum(counts.scans.values()) or not _one_sided(counts):
+        return None
+    return "tff" if tff > bff else "bff"
 
 
 def with_fields(video: VideoStream, counts: FieldCounts, decoder_says: FieldOrder | None) -> VideoStream:
@@ -102,7 +137,11 @@ def _field_counts(source: Source, video: VideoStream, toolchain: Toolchain) -> F
     span_s = (max(index.pts) - min(index.pts)) * video.time_base
     if span_s < _SHORT_S:
         return _counts_from(source.path, video, toolchain, None, _PICTURES * len(_PLACES))
-    found = [_counts_from(source.path, video, toolchain, place * span_s, _PICTURES) for place in _PLACES]
+    found = []
+    for place in _PLACES:
+        found.append(_counts_from(source.path, video, toolchain, place * span_s, _PICTURES))
+        if not video.interlaced and found[-1].scans["progressive"] >= _PICTURES * 9 // 10:
+            break  # as it says
     return FieldCounts(
         scans=sum((counts.scans for counts in found), Counter()),
         repeats=sum((counts.repeats for counts in found), Counter()),
@@ -153,10 +192,15 @@ def _decoder_s_order(picture: dict[str, Any]) -> FieldOrder | None:
     return "tff" if int(picture.get("top_field_first", 0)) else "bff"
 
 
+def _one_sided(counts: FieldCounts) -> bool:
+    fewer, more = sorted((counts.scans["tff"], counts.scans["bff"]))
+    return more >= _ONE_SIDED * max(1, fewer)
+
+
 def _shown_first(video: VideoStream, counts: FieldCounts) -> FieldOrder:
     """What the pictures show, where that is clear: the flag in the file is wrong in many a transfer from tape."""
     tff, bff = counts.scans["tff"], counts.scans["bff"]
-    if max(tff, bff) >= 5 * max(1, min(tff, bff)):
+    if _one_sided(counts):
         return "tff" if tff > bff else "bff"
     # ffprobe's two letters: the field that is coded first, the field that is shown first.
     return "bff" if (video.field_order or "").endswith("b") else "tff"

@@ -79,7 +79,7 @@ class VideoStream(Stream):
 
     @property
     def interlaced(self) -> bool:
-        """Whether the stream says that its pictures consist of two fields; `scan` is what they really are."""
+        """Whether its pictures consist of two fields, as it says or `examine` saw; `scan` is what they really are."""
         return self.field_order not in (None, "progressive", "unknown")
 
 

@@ -12,6 +12,7 @@ from heapq import merge
 from itertools import islice
 
 from rushes.engine.plan import AudioTrack, Plan, Rung
+from rushes.engine.schedule import SOUND_BEHIND_S
 from rushes.engine.slots import usable_cores
 from rushes.jobs.ledger import enqueue
 from rushes.jobs.models import OPEN, Job
@@ -70,7 +71,8 @@ def window(
 ) -> list[Wish]:
     """The next background chunks in playing order, at most `size`: of copies, of sound, and of each ladder as one.
 
-    Settled are also all below `until`, by rendition.
+    Settled are also all below `until`, by rendition. Sound follows the picture by `SOUND_BEHIND_S`: its chunks are
+    short, and the last of them keep all cores busy; whoever watches promotes them.
     """
     gone = {rendition.name: _Gone((until or {}).get(rendition.name, 0)) for rendition in plan.renditions}
     for name, chunk in (*settled, *open_places):
@@ -79,7 +81,7 @@ def window(
     streams = [_alone(rendition, gone[rendition.name]) for rendition in single]
     # A ladder after the first comes when that is made: every player plays by then.
     for number, ladder in enumerate(plan.ladders):
-        streams.append(_ladder(ladder, gone, number * plan.duration_s))
+        streams.append(_ladder(ladder, gone, number * (plan.duration_s + SOUND_BEHIND_S)))
     return [wish for _, wish in islice(merge(*streams, key=lambda turn: turn[0]), size)]
 
 
@@ -112,10 +114,11 @@ class _Gone(set[int]):
 
 def _alone(rendition: Rung | AudioTrack, gone: _Gone) -> Iterator[tuple[Fraction, Wish]]:
     timeline = rendition.timeline
+    after_s = SOUND_BEHIND_S if isinstance(rendition, AudioTrack) else 0
     for chunk in range(gone.until, timeline.chunk_count):
         if chunk not in gone:
             wish = Wish(renditions=(rendition.name,), chunk=chunk, priority=Priority.BACKGROUND)
-            yield timeline.start_s(timeline.chunks[chunk]), wish
+            yield timeline.start_s(timeline.chunks[chunk]) + after_s, wish
 
 
 def _ladder(
