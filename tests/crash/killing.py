@@ -17,6 +17,8 @@ from tests.crash.instance import Api, Instance, Kind
 
 UPLOAD_LIMIT_S = 120.0
 FIND_LIMIT_S = 60.0
+LOOK_S = 1.0
+BUSY = 2  # videos that are being worked on whenever something is killed
 _KINDS: tuple[Kind, ...] = ("web", "worker", "ffmpeg")
 
 
@@ -34,21 +36,28 @@ class Killer:
         self._rng = random.Random(self.seed)
         self._order: list[Kind] = []
 
-    def kill_one(self) -> None:
-        """Wait a random moment and kill one process; each kind comes as often as the others."""
+    def kill_one(self, keep_busy: Callable[[], None]) -> None:
+        """Wait a random moment and kill one process; each kind comes as often as the others.
+
+        `keep_busy` is called now and then while there is none of the kind: all may be done, and no ffmpeg run.
+        """
         time.sleep(self._rng.uniform(self.shortest_s, self.longest_s))
         if not self._order:
             self._order = [*_KINDS]
             self._rng.shuffle(self._order)
         kind = self._order.pop()
-        deadline_s = time.monotonic() + FIND_LIMIT_S
-        while time.monotonic() < deadline_s:
-            with suppress(psutil.NoSuchProcess, IndexError):
-                process = self._rng.choice(self.instance.processes(kind))
-                process.kill()
-                self.killed[kind] += 1
-                return
-            time.sleep(0.005)
+        left_s = FIND_LIMIT_S
+        while left_s > 0:
+            looked_at_s = time.monotonic()
+            while time.monotonic() < looked_at_s + LOOK_S:
+                with suppress(psutil.NoSuchProcess, IndexError):
+                    process = self._rng.choice(self.instance.processes(kind))
+                    process.kill()
+                    self.killed[kind] += 1
+                    return
+                time.sleep(0.005)
+            left_s -= LOOK_S
+            keep_busy()
         raise AssertionError(
             f"no {kind} process to kill for {FIND_LIMIT_S:g} s\n{self.instance.log.read_text()[-3000:]}"
         )
@@ -73,6 +82,12 @@ class Uploads:
             except httpx.TransportError:
                 # Cut off before the answer: whether there is a video now only the list tells, so it may become two.
                 assert time.monotonic() < deadline_s, "no upload goes through"
+
+    def keep_busy(self) -> None:
+        """Send another where too few are being worked on."""
+        unfinished = self.unfinished()
+        if unfinished is not None and unfinished < BUSY:
+            self.one()
 
     def unfinished(self) -> int | None:
         """How many videos are being worked on; None where nobody answers just now."""

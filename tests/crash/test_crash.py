@@ -29,7 +29,6 @@ SEED = int(os.environ.get("CRASH_SEED", "1"))
 READY_LIMIT_S = 150.0 + 3 * KILLS
 PRESETS = "360p,144p"
 VIEWERS = 2
-BUSY = 2  # videos that are being worked on whenever something is killed
 PRODUCT_SETTINGS = "tests.crash.settings"
 
 pytestmark = [pytest.mark.databases, pytest.mark.timeout(600 + 20 * KILLS)]
@@ -112,10 +111,8 @@ def test_whatever_is_killed_nothing_is_lost_wrong_or_done_twice(
         for _ in sources:
             uploads.one()
         while killer.killed.total() < KILLS:
-            killer.kill_one()
-            unfinished = uploads.unfinished()
-            if unfinished is not None and unfinished < BUSY:
-                uploads.one()
+            killer.kill_one(uploads.keep_busy)
+            uploads.keep_busy()
 
         wait_until(
             lambda: uploads.unfinished() == 0 and not checking.work_left(),
