@@ -22,8 +22,10 @@ from rushes.engine.remux import (
     needs_remux,
     remux,
     remux_arguments,
+    with_words,
 )
 from rushes.engine.source import Source
+from tests.engine.sources import picture, sound
 
 Clip = Callable[..., Path]
 LONG_GOP = ["-bf", "2", "-g", "150", "-keyint_min", "150", "-sc_threshold", "0"]
@@ -235,3 +237,23 @@ def test_a_real_camera_s_transport_stream_is_made_seekable(
     assert [stream.codec for stream in copy.streams] == ["h264", "ac3"]
     assert copy.video is not None
     assert copy.video.field_order == "tt"
+
+
+def test_what_a_copy_lacks_costs_the_others_no_words() -> None:
+    film = picture(index=0, title="the film")
+    german, english = sound(1, language="deu", title="Ton"), sound(2, language="eng")
+    whole = with_words([picture(index=0), sound(1), sound(2)], [film, german, english])
+    assert [(stream.language, stream.title) for stream in whole] == [
+        (None, "the film"),
+        ("deu", "Ton"),
+        ("eng", None),
+    ]
+    # Of a picture without a whole packet nothing is copied; of two sounds one alone may be either.
+    assert [stream.language for stream in with_words([sound(0), sound(1)], [film, german, english])] == [
+        "deu",
+        "eng",
+    ]
+    assert [stream.title for stream in with_words([picture(index=0), sound(1)], [film, german, english])] == [
+        "the film",
+        None,
+    ]

@@ -9,6 +9,7 @@ late, Ogg gives FLAC times that are 0.8 s off, a cut-off AVI lands at its end, r
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -185,12 +186,31 @@ def remux(
         key=source.key,
         complete=source.complete,
         set_aside_subtitles=source.subtitles,
-        streams=tuple(
-            # What a muxer may drop, and no decoder needs.
-            replace(
+        streams=with_words(copy.streams, _planned(source)),
+        warnings=tuple(dict.fromkeys((*source.warnings, *copy.warnings, *_losses(copy, source)))),
+    )
+
+
+def with_words(copied: Sequence[Stream], originals: Sequence[Stream]) -> tuple[Stream, ...]:
+    """The streams of a copy with what a muxer may drop, and no decoder needs. Pure.
+
+    A track without a whole packet is not in the copy: of those of its kind it is not known any more which is which.
+    """
+    found: list[Stream] = []
+    for stream in copied:
+        alike = [other for other in copied if type(other) is type(stream)]
+        meant = [original for original in originals if type(original) is type(stream)]
+        if len(alike) == len(meant):
+            original = meant[alike.index(stream)]
+            stream = replace(
                 stream, language=original.language, title=original.title, dispositions=original.dispositions
             )
-            for stream, original in zip(copy.streams, _planned(source), strict=True)
-        ),
-        warnings=(*source.warnings, *(w for w in copy.warnings if w not in source.warnings)),
-    )
+        found.append(stream)
+    return tuple(found)
+
+
+def _losses(copy: Source, source: Source) -> Iterator[str]:
+    if source.video is not None and copy.video is None:
+        yield "No picture of the source can be read; only its sound is played."
+    if len(copy.audio) < len(source.audio):
+        yield f"{len(source.audio) - len(copy.audio)} of {len(source.audio)} sound tracks can't be read."
