@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -21,7 +21,7 @@ from rushes.photos.models import Photo, PhotoStatus
 from rushes.photos.sniffing import FORMATS, is_photo
 from rushes.uploads import Received, received
 from rushes.uploads.admission import admit
-from rushes.videos.access import may_edit, may_watch
+from rushes.videos.access import found_by, may_edit, may_watch
 from rushes.videos.models import Visibility
 
 from .errors import Refused
@@ -40,13 +40,7 @@ class PhotoView(APIView):
 
     def visible(self, request: Request) -> QuerySet[Photo]:
         """What this request finds in lists: its own photos and public ones; staff finds all."""
-        photos = Photo.objects.select_related("owner")
-        if request.user.is_authenticated and request.user.is_staff:
-            return photos
-        found = Q(visibility=Visibility.PUBLIC)
-        if request.user.is_authenticated:
-            found |= Q(owner=request.user)
-        return photos.filter(found)
+        return found_by(Photo.objects.select_related("owner"), request.user)
 
     def photo(self, public_id: str, *, change: bool = False) -> Photo:
         """The photo, where this request may see (change) it. Raises Http404: who may not is not told that it exists."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -24,7 +24,7 @@ from rushes.pipeline.choices import UnknownChoice
 from rushes.pipeline.health import health_of
 from rushes.uploads import Received, received
 from rushes.uploads.admission import admit
-from rushes.videos.access import may_edit, may_watch
+from rushes.videos.access import found_by, may_edit, may_watch
 from rushes.videos.models import Video, VideoStatus, Visibility
 
 from .errors import Refused
@@ -80,13 +80,7 @@ class VideoView(APIView):
 
     def visible(self, request: Request) -> QuerySet[Video]:
         """What this request finds in lists: its own videos and public ones; staff finds all."""
-        videos = _videos()
-        if request.user.is_authenticated and request.user.is_staff:
-            return videos
-        found = Q(visibility=Visibility.PUBLIC)
-        if request.user.is_authenticated:
-            found |= Q(owner=request.user)
-        return videos.filter(found)
+        return found_by(_videos(), request.user)
 
     def video(self, public_id: str, *, change: bool = False) -> Video:
         """The video, where this request may see (change) it. Raises Http404: who may not is not told that it exists."""

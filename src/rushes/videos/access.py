@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from django.core import signing
+from django.db.models import Model, Q, QuerySet
 from django.utils.crypto import constant_time_compare
 
 from .models import Visibility
+
+M = TypeVar("M", bound=Model)
 
 #: A player reads its playlists once: what they name must be served until the end, with pauses.
 PAUSES_S = 6 * 3600
@@ -47,6 +50,13 @@ def may_edit(video: Owned, user: Any) -> bool:
     if user is None or not getattr(user, "is_authenticated", False):
         return False
     return bool(user.is_staff or (video.owner_id is not None and video.owner_id == user.pk))
+
+
+def found_by(rows: QuerySet[M], user: Any) -> QuerySet[M]:
+    """Those videos or photos that this user finds in lists: his own and public ones; staff finds all."""
+    if not user.is_authenticated:
+        return rows.filter(visibility=Visibility.PUBLIC)
+    return rows if user.is_staff else rows.filter(Q(visibility=Visibility.PUBLIC) | Q(owner=user))
 
 
 def playback_life_s(duration_s: float | None) -> float:
