@@ -18,7 +18,7 @@ from zlib import crc32
 from measuring import ROUNDS, machine, report, source, workshop
 
 from rushes.engine.binaries import toolchain
-from rushes.engine.decodable import decoded_segments, runs, undecodable_chunks
+from rushes.engine.decodable import runs, sample_of, undecodable_chunks
 from rushes.engine.plan import Plan
 from rushes.engine.prepare import prepared
 from rushes.engine.session import Session
@@ -58,11 +58,14 @@ def main() -> None:
                 encodes.append(encode_cpu_s)
                 ratios.append(verify_s / encode_cpu_s)
                 headers.append(headers_s / encode_cpu_s)
-            looked = {
-                rendition.name: len(decoded_segments(plan, rendition)) / rendition.timeline.segment_count
-                for rendition in plan.renditions
-            }
-            print(f"{name}: segments decoded " + ", ".join(f"{n} {share:.0%}" for n, share in looked.items()))
+            shares = []
+            for rendition in plan.renditions:
+                sample = sample_of(plan, rendition, clean_source=True)
+                whole, keyframes = (
+                    len(part) / rendition.timeline.segment_count for part in (sample.whole, sample.keyframes)
+                )
+                shares.append(f"{rendition.name} {whole:.0%} and {keyframes:.0%}")
+            print(f"{name}: segments decoded as a whole, and keyframes: {', '.join(shares)}")
             report(f"{name}: encode, CPU", statistics.median(encodes), unit=" s")
             report(f"{name}: verification / encode, CPU", statistics.median(ratios), BOUND)
             report(f"{name}: of that the headers", statistics.median(headers))
@@ -93,7 +96,13 @@ def verify_samples(plan: Plan, store: FolderStore, folder: Path) -> None:
         for rendition in plan.renditions:
             for chunks in runs(rendition.timeline):
                 found = undecodable_chunks(
-                    plan, rendition, store, chunks, ffmpeg=toolchain().ffmpeg.path, scratch=Path(scratch)
+                    plan,
+                    rendition,
+                    store,
+                    chunks,
+                    ffmpeg=toolchain().ffmpeg.path,
+                    scratch=Path(scratch),
+                    clean_source=True,
                 )
                 assert not found, found
 

@@ -37,12 +37,15 @@ and compared with a plain decode of the file and with one ffmpeg process that en
 - *copied*: by default the source itself is the top rung, not an encode of it.
 - *RSS*: the most memory of any one process, in MB (`rushes` itself has about 45).
 - *A/V*: how late the sound is against the picture at the start and at the end, in frames; at most 1.
-- *SSIM*: against the one process, at the largest rung of up to 480 lines. *Seam*: how much lower it is in the 6
-  pictures on both sides of the worst beginning of a chunk than in the 24 beside those; at most 0.005.
+- *SSIM*: against the one process, at the largest rung of up to 480 lines.
+- *Seam*: how much worse than the one process's the 6 pictures on both sides of the worst beginning of a chunk are, by
+  SSIM against what went into the encoders; at most 0.005. *Alike*: how much less like the one process's they are than
+  the 24 beside those. Elsewhere the two are often the same bit by bit; where the encoder begins anew they are not, and
+  each may be the better.
 - *Grey*: how far mid-grey of HDR is from the reference chain (zscale, hable); at most 5 %.
 
-| source | result | rungs | copied | sound | RSS | A/V start | A/V end | SSIM | seam | grey |
-|---|---|---|---|---|--:|--:|--:|--:|--:|--:|
+| source | result | rungs | copied | sound | RSS | A/V start | A/V end | SSIM | seam | alike | grey |
+|---|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|
 """
 
 
@@ -70,6 +73,7 @@ def row(name: str, found: Result) -> str:
         _figure(found.av_end_frames, "{:+.2f}"),
         _figure(found.ssim, "{:.4f}"),
         _figure(found.seam_dip, "{:+.4f}"),
+        _figure(found.seam_likeness_dip, "{:+.4f}"),
         _figure(None if found.mid_grey_error is None else found.mid_grey_error * 100, "{:.1f} %"),
     )
     return f"| {' | '.join(cells)} |"

@@ -13,7 +13,9 @@ from rushes.engine.session import Session
 from rushes.engine.settings import Settings
 from rushes.engine.slots import Slots
 from tests.e2e.watching import record, seek, start, until, until_ended
-from tests.play.serving import Served, opener, serving, wait_until
+from tests.engine.test_subtitles import SRT, with_subtitles
+from tests.play.serving import Served, opener, serving, text_reader, wait_until
+from tests.proof.soundtracks import make_source
 
 pytestmark = pytest.mark.e2e
 
@@ -41,6 +43,64 @@ def test_a_player_plays_from_start_to_end_while_the_clip_is_encoded(
     with serving(opener(source, tmp_path / "out", settings=TWO_RUNGS)) as served:
         start(page, served.url + path, rate=2)
         assert served.session.status().state == "encoding"
+        until_ended(page)
+        assert_played_whole(page, served)
+
+
+#: What makes a player that does not choose by itself show the first subtitles.
+CHOOSE_TEXT = {
+    "/": "true",
+    "/shaka": "(player => player.selectTextTrack(player.getTextTracks()[0]))(window.__rushes.shaka)",
+    "/dash": "(player => { player.enableText(true); player.setTextTrack(0) })(window.__rushes.dash)",
+}
+CUES = """[...document.querySelector('video').textTracks].flatMap(track => [...(track.activeCues ?? [])])
+          .map(cue => cue.text)"""
+
+
+@pytest.mark.parametrize("path", ["/", "/shaka", "/shaka?manifest.mpd", "/dash"])
+def test_a_player_shows_subtitles_of_the_file(page: Page, tmp_path: Path, path: str) -> None:
+    marks = [
+        "-metadata:s:s:0",
+        "language=ger",
+        "-disposition:s:0",
+        "default",
+        "-metadata:s:s:1",
+        "language=fre",
+    ]
+    texts = [SRT, SRT.replace("Hallo", "Bonjour")]
+    source = with_subtitles(tmp_path / "a.mkv", texts, ["-c:s", "srt", *marks], duration_s=40)
+    prepare = opener(source, tmp_path / "out", settings=Settings(rungs=(90,)))
+    with serving(prepare, read_texts=text_reader(source, tmp_path / "scratch")) as served:
+        wait_until(lambda: served.screening.texts)
+        start(page, served.url + path, rate=4)
+        page.evaluate(CHOOSE_TEXT[path.partition("?")[0]])
+        # Shaka knows where subtitles belong with the next segment of the picture that it takes.
+        until(page, "[...document.querySelector('video').textTracks].some(track => track.cues?.length)")
+        page.evaluate("() => { const v = document.querySelector('video'); v.pause(); v.currentTime = 0.7 }")
+        until(page, f"{CUES}.some(text => text.includes('Hallo'))")
+        assert not page.evaluate(f"{CUES}.some(text => text.includes('Bonjour'))")
+        seen = record(page)
+        assert seen["fatal"] == 0, seen
+
+
+def test_the_browsers_own_player_is_not_confused_by_subtitles(page: Page, tmp_path: Path) -> None:
+    source = with_subtitles(tmp_path / "a.mkv", [SRT], ["-c:s", "srt"], duration_s=6)
+    prepare = opener(source, tmp_path / "out", settings=Settings(rungs=(90,)))
+    with serving(prepare, read_texts=text_reader(source, tmp_path / "scratch")) as served:
+        wait_until(lambda: served.screening.texts)
+        start(page, served.url + "/native", rate=2)
+        until_ended(page)
+        assert_played_whole(page, served)
+
+
+@pytest.mark.parametrize("path", EVERY_PLAYER)
+def test_a_player_plays_a_film_with_surround(page: Page, tmp_path: Path, path: str) -> None:
+    source = tmp_path / "film.mkv"
+    layout = ["-f", "lavfi", "-i", "aevalsrc=exprs='" + "|".join(["0.1*sin(880*t)"] * 6) + "':c=5.1:d=6"]
+    make_source(source, layout, ["-map", "0:a", "-map", "1:v", "-c:a", "ac3", "-c:v", "libx264"], picture_s=6)
+    with serving(opener(source, tmp_path / "out")) as served:
+        assert {track.channels for track in served.plan.audio} == {2, 6}
+        start(page, served.url + path, rate=2)
         until_ended(page)
         assert_played_whole(page, served)
 

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.e2e
 
 TRACKS = "[...document.querySelector('video').textTracks].filter((track) => track.kind !== 'metadata')"
 SHOWN = f"{TRACKS}.map((track) => track.label)"
+SHOWING = f"{TRACKS}.filter((track) => track.mode === 'showing').map((track) => track.label).join()"
 CUES = f"{TRACKS}.flatMap((track) => [...(track.activeCues ?? [])].map((cue) => cue.text))"
 
 
@@ -54,10 +55,13 @@ def test_subtitles_are_in_the_menu_and_on_the_picture(
     form.get_by_role("button", name="Add subtitles").click()
     expect(page.locator("#messages")).to_contain_text("Français")
     until(page, f"{SHOWN}.includes('Français')")
+    until(page, f"{SHOWING} === 'Deutsch'")
     page.locator("media-captions-menu-button").click()
     page.locator("media-captions-menu").get_by_role("menuitemradio", name="Français").click()
     until(page, f"{CUES}.some((text) => text.includes('Bonjour'))")
+    assert page.evaluate(SHOWING) == "Français"
 
     # Whoever comes later, when there is a storyboard, sees at once those that are shown without being asked for.
     page.goto(address)
-    until(page, f"{TRACKS}.some((track) => track.label === 'Deutsch' && track.mode === 'showing')")
+    until(page, f"{SHOWN}.length === 2")
+    until(page, f"{SHOWING} === 'Deutsch'")

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rushes.engine import EngineError, cmaf
-from rushes.engine.cmaf import FragmentReader, MalformedBoxes
+from rushes.engine.cmaf import MalformedBoxes
 from rushes.engine.codecstrings import codec_string, decoder_record, starts_afresh
 from rushes.engine.encoders import CODEC_NAMES
 from rushes.engine.extradata import h264_headers
+from rushes.engine.growing import FragmentReader
 from rushes.engine.index import read_index
 from rushes.engine.mp4boxes import NoTables
 from rushes.engine.mp4tables import read_tables
@@ -128,6 +129,7 @@ def test_damaged_fragments_are_malformed_boxes(damage: list[tuple[int, int, int]
                 cmaf.track_timescale(reader.init)
                 cmaf.edit_media_time(reader.init)
                 cmaf.sample_entry_kind(reader.init)
+                cmaf.first_samples(path.read_bytes()[len(reader.init) :], cmaf.track_defaults(reader.init))
             reader.finish()
         except MalformedBoxes:
             pass

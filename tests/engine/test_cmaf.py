@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from rushes.engine import cmaf
 from rushes.engine.binaries import toolchain
-from rushes.engine.cmaf import Fragment, FragmentReader, MalformedBoxes
+from rushes.engine.cmaf import Fragment, MalformedBoxes
 from rushes.engine.codecstrings import codec_string, decoder_record, starts_afresh
 from rushes.engine.encoders import CODEC_NAMES
+from rushes.engine.growing import FragmentReader
 
 GOP, FRAMES = 15, 75
 VIDEO_FLAGS = "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"
@@ -61,6 +62,14 @@ def test_fragments_follow_each_other_and_count_every_frame(video: Path) -> None:
         n * GOP * 512 for n in range(len(fragments))
     ]
     assert all(fragment.duration == GOP * 512 for fragment in fragments)
+
+
+def test_of_each_fragment_the_first_sample_can_be_had_alone(video: Path) -> None:
+    init, fragments = read_whole(video)
+    cut = cmaf.first_samples(b"".join(fragment.data for fragment in fragments), cmaf.track_defaults(init))
+    assert decoded_bytes(init + cut, "-f", "framecrc").count(b"\n0,") == len(fragments)
+    keyframes = b"".join(fragment.payload[: fragment.sample_sizes[0]] for fragment in fragments)
+    assert b"".join(cut[box.start : box.end] for box in cmaf.boxes(cut) if box.kind == b"mdat") == keyframes
 
 
 def test_the_edit_list_takes_out_the_delay_of_b_frames(video: Path, audio: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from rushes.engine.binaries import toolchain
 from rushes.engine.cmaf import find
-from rushes.engine.decodable import JOINT_EVERY, RUN_S, decoded_segments, runs, undecodable_chunks
+from rushes.engine.decodable import JOINT_EVERY, RUN_S, runs, sample_of, undecodable_chunks
 from rushes.engine.plan import AudioTrack, Rung
 from rushes.engine.planning import make_plan
 from rushes.engine.process import Cancelled
@@ -86,6 +86,23 @@ def test_garbage_behind_a_sound_keyframe_is_found_where_a_segment_is_decoded_as_
     assert list(undecodable(encoded, rung, store, tmp_path / "scratch")) == [0]
 
 
+def test_boxes_that_are_none_any_more_are_found_with_their_chunk(encoded: Finished, tmp_path: Path) -> None:
+    """They were whole when the headers were read."""
+    rung = encoded.plan.rungs[0]
+    store = Changed(encoded, tmp_path / "changed")
+    number = next(iter(sorted(sample_of(encoded.plan, rung).keyframes)))
+    store.change(rung.segment_name(number), b"\0" * 100)
+    found = undecodable_chunks(
+        encoded.plan,
+        rung,
+        store,
+        range(rung.timeline.chunk_count),
+        ffmpeg=toolchain().ffmpeg.path,
+        scratch=tmp_path,
+    )
+    assert list(found) == [rung.timeline.chunk_of(number)]
+
+
 def test_sound_of_garbage_is_found(encoded: Finished, tmp_path: Path) -> None:
     track, chance = encoded.plan.audio[0], random.Random(3)
     store = Changed(encoded, tmp_path / "changed")
@@ -131,10 +148,11 @@ def test_each_rung_is_decoded_at_its_ends_and_at_joints_of_its_own(encoded: Fini
     plan = make_plan(
         film(duration_s=1200, tracks=[sound()]), Settings(copy=False, rungs=(720, 480, 360)), "b"
     )
-    chosen = {rendition.name: decoded_segments(plan, rendition) for rendition in plan.renditions}
+    chosen = {rendition.name: sample_of(plan, rendition).whole for rendition in plan.renditions}
     seen: set[int] = set()
     for rung in plan.rungs:
         segments, last = chosen[rung.name], rung.timeline.segment_count - 1
+        assert sample_of(plan, rung).keyframes == set(range(last + 1)) - segments
         assert {0, last} <= segments
         beside = segments - {0, last}
         joints = {first for first in rung.timeline.chunks[1:-1] if {first - 1, first} <= segments}
@@ -150,7 +168,24 @@ def test_each_rung_is_decoded_at_its_ends_and_at_joints_of_its_own(encoded: Fini
 def test_a_copy_that_is_the_only_rung_is_decoded_as_a_whole(copied: Finished) -> None:
     rung = copied.plan.rungs[0]
     assert copied.plan.rungs == (copied.plan.copied_rung,)
-    assert decoded_segments(copied.plan, rung) == set(range(rung.timeline.segment_count))
+    assert sample_of(copied.plan, rung).whole == set(range(rung.timeline.segment_count))
+
+
+def test_of_a_copy_beside_encoded_rungs_some_keyframes_are_enough_where_the_encoders_had_no_complaint() -> (
+    None
+):
+    plan = make_plan(film(duration_s=60, tracks=[sound()]), Settings(), "b")
+    rung = plan.copied_rung
+    assert rung is not None
+    assert plan.encoded_rungs
+    ends = {0, rung.timeline.segment_count - 1}
+    clean, doubted = sample_of(plan, rung, clean_source=True), sample_of(plan, rung)
+    assert clean.whole == set()
+    assert ends <= clean.keyframes
+    assert ends <= doubted.whole
+    assert doubted.whole | doubted.keyframes == set(range(rung.timeline.segment_count))
+    for other in (*plan.encoded_rungs, *plan.audio):
+        assert sample_of(plan, other, clean_source=True) == sample_of(plan, other)
 
 
 def test_long_videos_are_decoded_in_several_runs() -> None:

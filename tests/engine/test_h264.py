@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushes.engine.binaries import toolchain
-from rushes.engine.cmaf import FragmentReader
 from rushes.engine.codecstrings import codec_string
 from rushes.engine.command import ladder_command
 from rushes.engine.encoders import SOFTWARE
+from rushes.engine.growing import FragmentReader
 from rushes.engine.h264 import level_idc
 from rushes.engine.planning import make_plan
 from rushes.engine.settings import Quality, Settings

@@ -17,6 +17,7 @@ from rushes.engine.loudness import (
 )
 from rushes.engine.planning import make_plan
 from rushes.engine.probe import probe
+from rushes.engine.process import FfmpegFailed
 from rushes.engine.settings import Settings
 from tests.engine.sources import film, sound
 from tests.proof.soundtracks import hear, make_source
@@ -41,6 +42,25 @@ def test_a_tone_is_as_loud_as_the_standard_says(tmp_path: Path) -> None:
     assert measured.integrated_lufs == pytest.approx(-23, abs=0.1)
     assert measured.true_peak_dbtp == pytest.approx(-23, abs=0.2)
     assert measured.range_lu == pytest.approx(0, abs=0.2)
+
+
+def test_a_track_that_cannot_be_decoded_leaves_the_others_their_loudness(tmp_path: Path) -> None:
+    whole = tone(tmp_path / "a.mkv", [LEVEL, LEVEL], "stereo", codec="flac")
+    both, broken = tmp_path / "both.mkv", tmp_path / "broken.mkv"
+    streams = ["-map", "0:a", "-map", "0:a", "-c", "copy", "-write_crc32", "0"]
+    ffmpeg = toolchain().ffmpeg.path
+    subprocess.run([ffmpeg, "-v", "error", "-i", whole, *streams, both], check=True)
+    data = both.read_bytes()
+    at = data.index(b"A_FLAC", data.index(b"A_FLAC") + 1)
+    broken.write_bytes(data[:at] + b"A_NONE" + data[at + 6 :])
+    heard = [
+        Heard(name=f"audio-{number}", stream_index=number, channels=2, source_channels=2) for number in (0, 1)
+    ]
+    measured = measure_loudness(heard, broken, ffmpeg, tmp_path)
+    assert list(measured) == ["audio-0"]
+    assert measured["audio-0"].integrated_lufs == pytest.approx(-23, abs=0.1)
+    with pytest.raises(FfmpegFailed):
+        measure_loudness(heard[1:], broken, ffmpeg, tmp_path)
 
 
 def test_silence_has_no_loudness_and_is_not_made_louder(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 from rushes.engine import av1, dash, h265, hls
 from rushes.engine.binaries import toolchain
 from rushes.engine.chunk import Bench, Watch, make_video_chunk
-from rushes.engine.cmaf import FragmentReader
 from rushes.engine.codecstrings import codec_string
 from rushes.engine.command import ladder_command
 from rushes.engine.encoders import SOFTWARE, Codec, level_name, parse_codecs
+from rushes.engine.growing import FragmentReader
 from rushes.engine.plan import Plan, Rung, from_json, to_json
 from rushes.engine.planning import make_plan
 from rushes.engine.settings import Settings

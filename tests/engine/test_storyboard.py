@@ -118,8 +118,15 @@ def test_blank_pictures_are_no_storyboard(made: Made, tmp_path: Path) -> None:
 
 
 def test_repeats_of_the_only_picture_that_could_be_decoded_are_no_storyboard() -> None:
-    with pytest.raises(NoStoryboard, match="1 pictures could be decoded of at least 5"):
-        check_pictures([{"YMIN": 0, "YMAX": 255}], at_least=5)
+    with pytest.raises(NoStoryboard, match="1 keyframes could be decoded of at least 5"):
+        check_pictures([{"YMIN": 0, "YMAX": 255}] * 5, keyframes=1, at_least=5)
+
+
+def test_a_short_video_that_begins_black_has_a_storyboard(made: Made, tmp_path: Path) -> None:
+    done = made((160, 90), 1.5, ["-vf", MOSTLY_BLACK.format(0.4)])
+    assert done.plan.rungs[0].timeline.segment_count == 1
+    layout, _, (sheet,) = storyboard(done, tmp_path)
+    assert (layout.count, layout.sheet_size) == (3, size_of(sheet)[1:])
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,10 @@ Dialogue: 0,0:00:00.50,0:00:01.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 9{\\p0}{\\an8}
 """
 
 
-def with_subtitles(path: Path, subtitles: Sequence[str], options: Sequence[str]) -> Path:
-    """A clip of 2 s with these subtitle files in it; `options` are ffmpeg's, of the output."""
+def with_subtitles(
+    path: Path, subtitles: Sequence[str], options: Sequence[str], *, duration_s: int = 2
+) -> Path:
+    """A clip with these subtitle files in it; `options` are ffmpeg's, of the output."""
     argv = [
         str(toolchain().ffmpeg.path),
         "-v",
@@ -40,7 +42,7 @@ def with_subtitles(path: Path, subtitles: Sequence[str], options: Sequence[str])
         "-f",
         "lavfi",
         "-i",
-        "testsrc2=size=160x90:rate=25:duration=2",
+        f"testsrc2=size=160x90:rate=25:duration={duration_s}",
     ]
     maps = ["-map", "0:v"]
     for number, text in enumerate(subtitles, start=1):

@@ -16,14 +16,14 @@ def work() -> None:
     assert Worker(burst=True).run() == 0
 
 
-def claim() -> Claimed | None:
-    """The one best job of all queues."""
-    return claims.claim(list(QUEUES), "hand")
+def claim(*queues: str) -> Claimed | None:
+    """The one best job of those queues, or of all."""
+    return claims.claim(list(queues or QUEUES), "hand")
 
 
-def step() -> str | None:
+def step(*queues: str) -> str | None:
     """Do the one best job, as a worker does; its kind."""
-    job = claim()
+    job = claim(*queues)
     if job is None:
         return None
     attempt(Running(job))

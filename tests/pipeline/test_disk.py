@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from rushes.engine.cmaf import boxes
 from rushes.engine.process import FfmpegInterrupted
 from rushes.engine.store import FolderStore
+from rushes.jobs.attempts import attempt
+from rushes.jobs.handlers import Claimed
 from rushes.jobs.models import OPEN, Job, Status
-from rushes.pipeline import finalise, intake, room
+from rushes.jobs.queues import CONTROL
+from rushes.jobs.reporting import Running
+from rushes.pipeline import finalise, ingest, intake, room
 from rushes.videos.models import Encode, Rendition, Video, VideoStatus
 from tests.jobs.conftest import wait_until
-from tests.pipeline.hands import step, until, work
+from tests.pipeline.hands import claim, step, until, work
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
 
@@ -193,6 +199,8 @@ def test_an_ffmpeg_that_is_killed_for_memory_is_run_again_and_at_last_said(
     video = upload()
     assert step() == "ingest"
     until("finalise")
+    assert step() == "finalise"  # verified
+    until("finalise")
     monkeypatch.setattr(finalise, "write_playlists", killed)
     while Job.objects.filter(status__in=OPEN, kind="finalise").exists():
         hurry()
@@ -201,7 +209,7 @@ def test_an_ffmpeg_that_is_killed_for_memory_is_run_again_and_at_last_said(
     assert (video.status, video.playable) == (VideoStatus.FAILED, True)
     assert "interrupted 3 times" in video.error
     assert video.error.endswith("Last time: ffmpeg was ended by Killed; the machine may be out of memory.")
-    assert Job.objects.get(kind="finalise").failures == 0
+    assert Job.objects.filter(kind="finalise").latest("pk").failures == 0
 
 
 def test_what_is_promised_to_one_video_is_not_free_for_the_next(
@@ -228,6 +236,47 @@ def test_what_is_promised_to_one_video_is_not_free_for_the_next(
     work()
     second.refresh_from_db()
     assert second.status == VideoStatus.READY
+
+
+def test_of_two_videos_that_are_looked_at_at_the_same_instant_one_is_promised_the_room(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload()
+    assert step() == "ingest"
+    promised = room.promised_bytes()
+    work()
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=promised + promised // 2))
+    upload(), upload()
+    first, second = (claim(CONTROL.name) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    wrote, other_is_over = threading.Event(), threading.Event()
+    begin = ingest.begin
+
+    def begin_slowly(encode: Encode) -> None:
+        wrote.set()
+        other_is_over.wait(1)  # its end would be wrong: it has to wait for this transaction's
+        begin(encode)
+
+    monkeypatch.setattr(ingest, "begin", begin_slowly)
+
+    def look(job: Claimed) -> None:
+        attempt(Running(job))
+        connections.close_all()
+
+    one = threading.Thread(target=look, args=(first,))
+    one.start()
+    assert wrote.wait(60)
+    other = threading.Thread(target=look, args=(second,))
+    other.start()
+    other.join(1)
+    other_is_over.set()
+    one.join()
+    other.join()
+    refused = Job.objects.get(kind="ingest", status=Status.PENDING)
+    assert refused.pk == second.id
+    assert "promised to videos that came before" in refused.error
 
 
 def test_what_is_made_is_not_promised_any_more(upload: Upload) -> None:

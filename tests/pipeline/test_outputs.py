@@ -79,7 +79,6 @@ def test_pictures_come_as_soon_as_their_rung_is_there(upload: Upload) -> None:
     until("poster")
     video.refresh_from_db()
     assert video.status == VideoStatus.PROCESSING
-    assert Job.objects.filter(kind="finalise").count() == 0
     assert step() == "poster"
     video.refresh_from_db()
     assert video.active_encode is not None
@@ -200,6 +199,8 @@ def test_what_was_made_from_a_broken_rung_is_made_again_with_it(upload: Upload, 
     until("finalise")
     encode = Encode.objects.get(video=video)
     plan = plans.plan_of(encode.pk)
+    while step(*(output.queue.name for output in outputs.OUTPUTS)) is not None:
+        pass
     broken = plan.rungs[-1]
     (media / "hls" / str(video.pk) / broken.segment_name(0)).write_bytes(b"")
     Job.objects.filter(kind__in=outputs.KINDS).delete()

@@ -11,14 +11,19 @@ from typing import Any
 import pytest
 
 from rushes.engine.cmaf import find
+from rushes.engine.download import download_of
 from rushes.engine.plan import Plan
+from rushes.jobs.attempts import attempt
+from rushes.jobs.handlers import Report
 from rushes.jobs.models import Job, Status
 from rushes.jobs.queues import TRANSCODE, WAITING
-from rushes.pipeline import building, intake, publishing, verifying, window
+from rushes.jobs.reporting import Running
+from rushes.pipeline import building, finalise, intake, outputs, publishing, verifying, window
+from rushes.pipeline.outputs import MP4_OUTPUT
 from rushes.pipeline.plans import plan_of
 from rushes.videos.models import Chunk, Encode, EncodeState, Video, VideoStatus
 from rushes.videos.store import FolderStore, MediaStore, hls_store
-from tests.pipeline.hands import step, until, work
+from tests.pipeline.hands import claim, step, until, work
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
 
@@ -48,6 +53,60 @@ def spoil(path: Path) -> bytes:
 def made_again(since: int) -> list[tuple[list[str], int]]:
     jobs = Job.objects.filter(kind="chunk", pk__gt=since).order_by("pk").values_list("args", flat=True)
     return [(args["renditions"], args["chunk"]) for args in jobs]
+
+
+def test_streams_are_verified_once_and_beside_what_is_made_from_them(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+
+    def look(plan: Plan, encode: Encode, report: Report) -> tuple[verifying.Broken, verifying.Broken]:
+        looked.append(encode.pk)
+        return verifying.broken_places(plan, encode, report)
+
+    monkeypatch.setattr(finalise, "broken_places", look)
+    video = upload()
+    encode, _, _ = encoded(video)
+    assert Job.objects.filter(kind__in=outputs.KINDS, status=Status.PENDING).exists()
+    assert step() == "finalise"
+    encode.refresh_from_db()
+    video.refresh_from_db()
+    assert encode.verified_at is not None
+    assert (encode.completed_at, video.status) == (None, VideoStatus.PROCESSING)
+    assert not Job.objects.filter(kind="finalise", status=Status.PENDING).exists()
+    work()
+    video.refresh_from_db()
+    assert (video.status, looked) == (VideoStatus.READY, [encode.pk])
+
+
+def test_what_was_being_made_of_segments_that_turn_out_broken_is_made_again(upload: Upload) -> None:
+    video = upload(duration_s=20, size=(256, 144), rate=10)
+    encode, plan, store = encoded(video)
+    while (running := claim(MP4_OUTPUT.queue.name)) is not None and running.kind != "mp4":
+        attempt(Running(running))
+    assert running is not None
+    for rung in plan.encoded_rungs:
+        spoil(store.path(rung.segment_name(rung.timeline.segment_count - 1)))
+    assert step() == "finalise"
+    attempt(Running(running))
+    encode.refresh_from_db()
+    assert "mp4" not in encode.outputs
+    work()
+    video.refresh_from_db()
+    encode.refresh_from_db()
+    assert (video.status, video.warnings, encode.outputs["mp4"]) == (VideoStatus.READY, [], "")
+    assert Job.objects.filter(kind="mp4", status=Status.COMPLETED).count() == 2
+
+
+def test_streams_of_which_something_could_not_be_made_are_looked_at_once_more(upload: Upload) -> None:
+    video = upload()
+    _, plan, store = encoded(video)
+    assert step() == "finalise"
+    lost = store.path(download_of(plan).finished[0].segment_name(0))
+    lost.unlink()
+    work()
+    video.refresh_from_db()
+    assert (video.status, video.warnings, lost.is_file()) == (VideoStatus.READY, [], True)
 
 
 @pytest.mark.parametrize("recorded", [True, False], ids=["by its checksum", "by decoding"])
@@ -124,6 +183,8 @@ def test_what_does_not_decode_again_and_again_is_made_twice_more_and_then_the_vi
     assert video.error.startswith("The result is not what was planned: 240p: chunk 0 cannot be decoded")
     assert len(made_again(since)) == 2
     assert MediaStore().exists(video.source)
+    # What was still being made beside it does not begin it all again.
+    assert Job.objects.filter(kind="finalise", status=Status.FAILED).count() == 1
 
 
 def test_a_copy_that_does_not_decode_because_its_source_does_not_is_encoded_instead(

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,15 @@ from rushes.engine.binaries import toolchain
 from rushes.engine.plan import Plan
 from rushes.engine.planning import make_plan
 from rushes.engine.probe import probe
+from rushes.engine.publish import write_texts
 from rushes.engine.session import Session
 from rushes.engine.settings import Settings
 from rushes.engine.slots import Slots
+from rushes.engine.webvtt import TextTrack
 from rushes.play.app import create_app
 from rushes.play.screening import Screening
 from rushes.play.server import Server, listen, url_of
+from rushes.play.texts import ReadTexts
 from rushes.playback.waiting import HOLD_S
 
 PATIENCE_S = 60.0
@@ -70,12 +73,26 @@ def opener(
     return prepare
 
 
+def text_reader(source: Path, scratch: Path) -> ReadTexts:
+    """Reads the subtitles of `source`."""
+
+    def read(session: Session, cancel: threading.Event) -> Sequence[TextTrack]:
+        return write_texts(session.plan, source, toolchain(), session.store, scratch, cancel=cancel)
+
+    return read
+
+
 @contextmanager
 def serving(
-    prepare: Callable[[], Session], *, hold_s: float = HOLD_S, middleware: Any = None, **options: Any
+    prepare: Callable[[], Session],
+    *,
+    hold_s: float = HOLD_S,
+    read_texts: ReadTexts | None = None,
+    middleware: Any = None,
+    **options: Any,
 ) -> Iterator[Served]:
     """Serve what `prepare` opens; `middleware` is an ASGI middleware class, `options` its arguments."""
-    app = create_app("clip.mp4", prepare, hold_s=hold_s)
+    app = create_app("clip.mp4", prepare, hold_s=hold_s, read_texts=read_texts)
     if middleware is not None:
         app.add_middleware(middleware, **options)
     listener = listen("127.0.0.1", 0)

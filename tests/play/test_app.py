@@ -12,7 +12,9 @@ from rushes.engine import EngineError
 from rushes.engine.session import Session
 from rushes.engine.settings import Settings
 from rushes.engine.slots import Slots
-from tests.play.serving import Served, opener, serving, stopped_encoders, wait_until
+from rushes.engine.webvtt import TextTrack
+from tests.engine.test_subtitles import SRT, with_subtitles
+from tests.play.serving import Served, opener, serving, stopped_encoders, text_reader, wait_until
 
 SMALL = Settings(rungs=(180, 144), copy=False)
 
@@ -44,6 +46,41 @@ def test_the_page_answers_while_the_file_is_still_being_read(
         may_read.set()
         wait_until(lambda: httpx.get(f"{served.url}/status").json()["state"] != "reading")
         assert httpx.get(f"{served.url}/master.m3u8").status_code == 200
+
+
+def test_subtitles_of_the_file_are_told_and_served_when_they_have_been_read(tmp_path: Path) -> None:
+    source = with_subtitles(tmp_path / "a.mkv", [SRT], ["-c:s", "srt", "-metadata:s:s:0", "language=ger"])
+    prepare = opener(source, tmp_path / "out", settings=Settings(rungs=(90,)))
+    with serving(prepare, read_texts=text_reader(source, tmp_path / "scratch")) as served:
+        wait_until(lambda: httpx.get(f"{served.url}/status").json()["subtitles"])
+        (told,) = httpx.get(f"{served.url}/status").json()["subtitles"]
+        assert (told["label"], told["language"], told["kind"]) == ("Deutsch", "de", "subtitles")
+        text = httpx.get(served.url + told["url"])
+        assert (text.status_code, text.headers["content-type"]) == (200, "text/vtt; charset=utf-8")
+        assert "auf Wiedersehen" in text.text
+        assert 'TYPE=SUBTITLES,GROUP-ID="subs",NAME="Deutsch"' in httpx.get(f"{served.url}/master.m3u8").text
+        # Our page is told of them by events.
+        assert "SUBTITLES" not in httpx.get(f"{served.url}/all.m3u8").text
+        assert told["url"].removeprefix("/") in httpx.get(f"{served.url}/manifest.mpd").text
+        playlist = httpx.get(f"{served.url}/{told['name']}/subs.m3u8").text
+        (segment,) = re.findall(r"^[^#\n]+$", playlist, re.MULTILINE)
+        assert "Hallo" in httpx.get(f"{served.url}/{told['name']}/{segment}").text
+        assert (
+            httpx.get(f"{served.url}/{told['name']}/{segment.replace('0.vtt', '7.vtt')}").status_code == 404
+        )
+        assert httpx.get(f"{served.url}/subs-2-fr/subs.m3u8").status_code == 404
+
+
+def test_subtitles_that_cannot_be_read_cost_the_picture_nothing(
+    clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    def read(_: Session, __: threading.Event) -> list[TextTrack]:
+        raise OSError("the disk is gone")
+
+    with serving(opener(clip(duration_s=2), tmp_path, settings=SMALL), read_texts=read) as served:
+        assert served.session.join(60)
+        assert httpx.get(f"{served.url}/status").json()["subtitles"] == []
+        assert "SUBTITLES" not in httpx.get(f"{served.url}/master.m3u8").text
 
 
 def test_a_file_that_cannot_be_played_is_a_failure_with_its_reason(tmp_path: Path) -> None:

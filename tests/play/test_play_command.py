@@ -11,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.engine.test_subtitles import SRT, with_subtitles
 from tests.play.serving import PATIENCE_S, wait_until
 
 STOP_LIMIT_S = 5
@@ -144,6 +145,17 @@ def test_a_folder_that_is_kept_can_be_served_by_any_web_server_and_is_used_again
     url = url_printed(play(*arguments))
     wait_until(lambda: httpx.get(f"{url}status").json()["state"] != "reading")
     assert httpx.get(f"{url}status").json()["state"] == "finished"
+
+
+def test_subtitles_are_in_what_is_kept(play: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
+    source, out = tmp_path / "a.mkv", tmp_path / "out"
+    with_subtitles(source, [SRT], ["-c:s", "srt", "-metadata:s:s:0", "language=ger"])
+    process = play(source, "-o", out, "--rungs", "90p")
+    url_printed(process)
+    master = out / "master.m3u8"
+    wait_until(lambda: master.exists() and "SUBTITLES" in master.read_text())
+    (whole,) = out.glob("subs-1-de/*/all.vtt")
+    assert "auf Wiedersehen" in whole.read_text()
 
 
 def test_a_recording_without_places_to_seek_to_plays_too(

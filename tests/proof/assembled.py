@@ -112,8 +112,12 @@ def decode(path: Path, size: tuple[int, int], *options: str) -> Decoded:
     return Decoded(pictures, np.array([int(row.split(",")[2]) for row in rows]) / _CLOCK_HZ)
 
 
-def one_process(original: Path, plan: Plan, rung: Rung, path: Path, *, leading: int = 0) -> Path:
+def one_process(
+    original: Path, plan: Plan, rung: Rung, path: Path, *, leading: int = 0, lossless: bool = False
+) -> Path:
     """Encode `original` into `path` by one plain process with the plan's grid and the rung's size and settings.
+
+    `lossless`: the same pictures as they go to the encoder.
 
     It decodes from the beginning, so it knows nothing of seeks, chunks or the container's clock: the only thing taken
     from the plan's clock is how long the first picture stands still at the beginning, where sound leads. The first
@@ -142,15 +146,21 @@ def one_process(original: Path, plan: Plan, rung: Rung, path: Path, *, leading: 
         )
     )
     starts_s = (f"{float(rung.timeline.start_s(n)):.6f}" for n in range(rung.timeline.segment_count))
+    input_ = ["-reinit_filter", "0", "-i", str(original), "-map", "0:V:0", "-vf", graph]
+    input_ += ["-frames:v", str(grid.frames)]
+    if lossless:
+        run_ffmpeg([*input_, "-c:v", "ffv1", str(path)])
+        return path
     run_ffmpeg(
         [
-            *("-reinit_filter", "0", "-i", str(original)),
-            *("-map", "0:V:0", "-vf", graph, "-frames:v", str(grid.frames)),
+            *input_,
             *("-c:v", "libx264", "-preset", str(rung.preset), "-crf", str(rung.crf)),
             *("-maxrate", str(rung.maxrate_bps), "-bufsize", str(rung.bufsize_bits)),
             # The keyframes of the plan, and no others.
             *("-force_key_frames", ",".join(starts_s), "-g", "100000", "-sc_threshold", "0"),
-            *("-x264-params", "open-gop=0", str(path)),
+            *("-x264-params", "open-gop=0"),
+            *("-threads", "1"),  # with several the rate control, and so the bytes, are others each time
+            str(path),
         ]
     )
     return path

@@ -113,6 +113,22 @@ def without_index(folder: Path) -> Path:
     return path
 
 
+def joined_recordings(folder: Path) -> Path:
+    """Two transport streams one after the other, whose clocks both begin anew."""
+    parts = [_film(f"part-{number}", suffix=".ts").make(folder).read_bytes() for number in range(2)]
+    path = folder / "joined.ts"
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def begun_in_mid_group(folder: Path) -> Path:
+    """A transport stream that begins in the middle of a packet in the middle of a group of pictures."""
+    data = _film("whole", suffix=".ts", gop=50).make(folder).read_bytes()
+    path = folder / "begun.ts"
+    path.write_bytes(data[len(data) // 5 + 77 :])
+    return path
+
+
 def text(folder: Path) -> Path:
     """Words."""
     path = folder / "text.mp4"
@@ -145,6 +161,8 @@ ODD_FILES: dict[str, Callable[[Path], Path]] = {
         cut_off_mkv,
         holes,
         lying_duration,
+        joined_recordings,
+        begun_in_mid_group,
         without_index,
         text,
         noise,

@@ -58,6 +58,7 @@ class Result:
     av_end_frames: float | None = None
     ssim: float | None = None
     seam_dip: float | None = None
+    seam_likeness_dip: float | None = None
     mid_grey_error: float | None = None  # relative, of the luma of mid-grey pixels
 
 
@@ -119,9 +120,14 @@ def _measured(found: Result, path: Path, plan: Plan, out: Path, folder: Path, le
     theirs = decode(bare, size).pictures
     count = min(len(ours), len(theirs))
     likeness = ssim(ours[:count], theirs[:count])
-    found = replace(
-        found, ssim=float(likeness.mean()), seam_dip=_seam_dip(likeness, plan, rung), state=found.state
-    )
+    found = replace(found, ssim=float(likeness.mean()), seam_likeness_dip=_likeness_dip(likeness, plan, rung))
+    if found.seam_likeness_dip is not None:
+        shown = decode(
+            one_process(path, plan, rung, folder / "shown.mkv", leading=leading, lossless=True), size
+        ).pictures
+        count = min(count, len(shown))
+        qualities = (ssim(each[:count], shown[:count]) for each in (ours, theirs))
+        found = replace(found, seam_dip=_seam_dip(*qualities, plan, rung))
     if len(ours) != len(theirs):
         found = replace(found, state=f"{len(ours)} pictures of {len(theirs)}")
     if plan.treatment is not None and plan.treatment.tone_mapped:
@@ -145,22 +151,36 @@ def _joined(out: Path, rung: Rung) -> Path:
     return path
 
 
-def _seam_dip(likeness: NDArray[np.float64], plan: Plan, rung: Rung) -> float | None:
+def _seams(plan: Plan, rung: Rung) -> list[int]:
+    """The first pictures of all chunks but the first."""
+    assert plan.grid is not None
+    timeline = rung.timeline
+    return [timeline.bounds[segment] // plan.grid.ticks_per_frame for segment in timeline.chunks[1:-1]]
+
+
+def _seam_dip(ours: NDArray[np.float64], theirs: NDArray[np.float64], plan: Plan, rung: Rung) -> float | None:
+    """How much worse our pictures are than those of the one process around the beginning of a chunk; at the worst.
+
+    Both are what SSIM says of each against the picture that was encoded.
+    """
+    near = (slice(max(0, seam - _AROUND_SEAM), seam + _AROUND_SEAM) for seam in _seams(plan, rung))
+    return max((float(theirs[part].mean() - ours[part].mean()) for part in near), default=None)
+
+
+def _likeness_dip(likeness: NDArray[np.float64], plan: Plan, rung: Rung) -> float | None:
     """How much less like the one process the pictures around a chunk's beginning are than those beside them.
 
     At the worst seam. Not than all: how alike two encodes are changes with what is in the picture.
     """
-    assert plan.grid is not None
-    timeline = rung.timeline
     dips = []
-    for segment in timeline.chunks[1:-1]:
-        seam = timeline.bounds[segment] // plan.grid.ticks_per_frame
+    for seam in _seams(plan, rung):
         near = slice(max(0, seam - _AROUND_SEAM), seam + _AROUND_SEAM)
         beside = (
             likeness[max(0, seam - _BESIDE_SEAM) : near.start],
             likeness[near.stop : seam + _BESIDE_SEAM],
         )
-        dips.append(float(np.concatenate(beside).mean() - likeness[near].mean()))
+        if sum(map(len, beside)):
+            dips.append(float(np.concatenate(beside).mean() - likeness[near].mean()))
     return max(dips, default=None)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rushes.engine.cmaf import FragmentReader, edit_media_time, track_timescale
+from rushes.engine.cmaf import edit_media_time, track_timescale
+from rushes.engine.growing import FragmentReader
 from rushes.engine.plan import Rung
 from rushes.engine.settings import Settings
 from tests.proof.assembled import Work, decode, planned

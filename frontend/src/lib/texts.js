@@ -34,8 +34,11 @@ export class Texts {
     if (language) element.srclang = language;
     this.changing = true;
     this.video.append(element);
-    // A browser looks for defaults once; this one may have come later.
-    if (byDefault && !this.chosen && !this.shownNow()) element.track.mode = "showing";
+    // A browser looks for defaults once; this one may have come later. What is not to be shown has to be said, too:
+    // Chromium, where one text is shown, shows each that comes to it and whose mode no script has ever changed.
+    const shown = byDefault && !this.chosen && !this.shownNow();
+    element.track.mode = "hidden";
+    element.track.mode = shown ? "showing" : "disabled";
     // The browser tells of a change in a task of its own.
     setTimeout(() => {
       this.changing = false;

@@ -50,7 +50,16 @@ class EncodeInline(_EncodeInline):
 
     model = Encode
     fk_name = "video"
-    fields = ("id", "state", "encoder_build", "created_at", "completed_at", "retired_at", "error")
+    fields = (
+        "id",
+        "state",
+        "encoder_build",
+        "created_at",
+        "verified_at",
+        "completed_at",
+        "retired_at",
+        "error",
+    )
     readonly_fields = fields
     extra = 0
     can_delete = False

@@ -4,7 +4,9 @@ import contextlib
 import resource
 import signal
 import sys
+import threading
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -14,12 +16,13 @@ import click
 from rushes.cli.doctor import scratch_root
 from rushes.cli.encode import encode_options, settings_of
 from rushes.engine import EngineError
-from rushes.engine.binaries import toolchain
+from rushes.engine.binaries import Toolchain, toolchain
 from rushes.engine.events import Event
 from rushes.engine.prepare import prepared
-from rushes.engine.publish import write_playlists
+from rushes.engine.publish import write_playlists, write_texts
 from rushes.engine.scratch import scratch_folder, sweep_scratch
 from rushes.engine.session import Session
+from rushes.engine.webvtt import TextTrack
 from rushes.play.app import create_app
 from rushes.play.pages import PageNotBuilt
 from rushes.play.server import AddressUnusable, Server, listen, url_of
@@ -62,6 +65,8 @@ def play(
         sweep_scratch(scratch_root())  # of runs that were killed
         scratch = stack.enter_context(scratch_folder(scratch_root()))
 
+        shown: list[_Shown] = []
+
         def prepare() -> Session:
             settings = settings_of(choices, tools, scratch / "source")
             # Below the scratch folder: one that is in use is locked, and no place to make others in.
@@ -71,12 +76,20 @@ def play(
                 session = Session(ready.plan, ready.path, folder, ffmpeg=tools.ffmpeg.path, watched=True)
             except OSError as error:
                 raise EngineError(f"{folder} cannot be written: {error.strerror or error}") from error
-            if output is not None:
-                _write_playlists_at_the_end(session)
+            shown.append(_Shown(session, ready.path, kept=output is not None))
             return session
 
+        def read_texts(_: Session, cancel: threading.Event) -> Sequence[TextTrack]:
+            return shown[0].read_texts(tools, scratch / "source", cancel)
+
         try:
-            app = create_app(input_path.name, prepare, host=host, on_failed=lambda: server.stop())
+            app = create_app(
+                input_path.name,
+                prepare,
+                host=host,
+                on_failed=lambda: server.stop(),
+                read_texts=read_texts,
+            )
         except PageNotBuilt as error:
             raise click.ClickException(str(error)) from error
         server = Server(app)
@@ -90,15 +103,25 @@ def play(
             raise click.ClickException(app.state.screening.error)
 
 
-def _write_playlists_at_the_end(session: Session) -> None:
-    """So that a folder that is kept plays from any static web server, as after `rushes encode`."""
+class _Shown:
+    """A session and its subtitles. A folder that is kept gets its playlists at the end, as from `rushes encode`."""
 
-    def look(_: Event | None = None) -> None:
-        if session.status().state != "encoding":
-            write_playlists(session.plan, session, session.store)
+    def __init__(self, session: Session, source: Path, *, kept: bool) -> None:
+        self._session, self._source, self._kept = session, source, kept
+        self._texts: Sequence[TextTrack] = ()
+        session.subscribe(self._look)
+        self._look()
 
-    session.subscribe(look)
-    look()
+    def read_texts(self, tools: Toolchain, scratch: Path, cancel: threading.Event) -> Sequence[TextTrack]:
+        """Publish the text of the source's subtitles. Raises what `write_texts` raises."""
+        session = self._session
+        self._texts = write_texts(session.plan, self._source, tools, session.store, scratch, cancel=cancel)
+        self._look()
+        return self._texts
+
+    def _look(self, _: Event | None = None) -> None:
+        if self._kept and self._session.status().state != "encoding":
+            write_playlists(self._session.plan, self._session, self._session.store, self._texts)
 
 
 def _raise_open_files() -> None:

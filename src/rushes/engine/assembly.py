@@ -10,8 +10,9 @@ from pathlib import Path
 from zlib import crc32
 
 from . import EngineError
-from .cmaf import Fragment, FragmentReader, MalformedBoxes, audio_segment
+from .cmaf import Fragment, MalformedBoxes, audio_segment
 from .codecstrings import starts_afresh
+from .growing import FragmentReader
 from .plan import AudioTrack, Rung
 from .settings import AAC_FRAME_SAMPLES
 from .store import SegmentStore

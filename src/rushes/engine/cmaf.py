@@ -1,4 +1,4 @@
-"""Fragmented MP4 as ffmpeg writes it: init segment and fragments out of a growing file, and segments of AAC frames.
+"""Fragmented MP4 as ffmpeg writes it: what its boxes say, and segments of AAC frames.
 
 Boxes are those of ISO/IEC 14496-12; names in quotes there are the four-character codes here. Input is our own ffmpeg's
 output, but nothing is trusted: every size is checked against what is there, and what is wrong raises MalformedBoxes.
@@ -6,14 +6,11 @@ output, but nothing is trusted: every size is checked against what is there, and
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
-from pathlib import Path
-from typing import BinaryIO
 
 from . import EngineError
 
@@ -97,72 +94,6 @@ class Fragment(FragmentHead):
         return self.data[self.payload_offset : self.payload_offset + sum(self.sample_sizes)]
 
 
-class FragmentReader:
-    """Reads a file of one track that ffmpeg is still writing.
-
-    `init` is ftyp and moov as they are, None until complete.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.init: bytes | None = None
-        self._path = path
-        self._offset = 0  # of the first byte not taken in yet
-        self._head = b""
-        self._moof: bytes | None = None
-        self._defaults = (0, 0, 0)
-
-    def read_new(self) -> list[Fragment]:
-        """The fragments completed since the last call. Raises MalformedBoxes, FileNotFoundError."""
-        found: list[Fragment] = []
-        with self._path.open("rb") as file:
-            while (box := self._next_box(file)) is not None:
-                kind, data = box
-                if kind in (b"ftyp", b"moov") and self.init is None and self._moof is None:
-                    self._head += data
-                    if kind == b"moov":
-                        self.init, self._defaults = self._head, track_defaults(data)
-                elif kind == b"moof" and self.init is not None and self._moof is None:
-                    self._moof = data
-                elif kind == b"mdat" and self._moof is not None:
-                    found.append(parse_fragment(self._moof, data, self._defaults))
-                    self._moof = None
-                elif kind not in (b"free", b"mfra", b"sidx", b"styp"):
-                    raise MalformedBoxes(f"a {kind.decode('latin-1')} box stands where none is expected")
-        return found
-
-    def finish(self) -> None:
-        """The file is whole now. Raises MalformedBoxes where it ends within a fragment, or never began."""
-        left = self._path.stat().st_size - self._offset
-        if left or self._moof is not None:
-            raise MalformedBoxes(f"the file ends within a box, {left} bytes after the last whole one")
-        if self.init is None:
-            raise MalformedBoxes("the file holds no init segment: nothing was encoded")
-
-    def _next_box(self, file: BinaryIO) -> tuple[bytes, bytes] | None:
-        file.seek(self._offset)
-        header = file.read(16)
-        if len(header) < 8:
-            return None
-        size, kind = struct.unpack_from(">I4s", header)
-        least = 8
-        if size == 1:
-            if len(header) < 16:
-                return None
-            (size,) = struct.unpack_from(">Q", header, 8)
-            least = 16
-        if size < least:
-            raise MalformedBoxes(f"box {kind!r} claims {size} bytes")
-        # Asked first: a fragment that is still growing is not read again and again, and no claim takes memory.
-        if size > os.fstat(file.fileno()).st_size - self._offset:
-            return None
-        file.seek(self._offset)
-        data = file.read(size)
-        if len(data) < size:
-            return None
-        self._offset += size
-        return kind, data
-
-
 def parse_fragment(moof: bytes, mdat: bytes, defaults: tuple[int, int, int] = (0, 0, 0)) -> Fragment:
     """A fragment of one track; `defaults` are (duration, size, flags) of its trex box. Raises MalformedBoxes."""
     return Fragment(data=moof + mdat, **vars(parse_moof(moof, len(mdat), defaults)))
@@ -213,6 +144,35 @@ def parse_moof(moof: bytes, mdat_bytes: int, defaults: tuple[int, int, int] = (0
         first_composition_offset=first_composition or 0,
         payload_offset=offset,
     )
+
+
+def first_samples(segment: bytes, defaults: tuple[int, int, int] = (0, 0, 0)) -> bytes:
+    """A segment with the first sample of each fragment alone: of a rung its keyframes. Raises MalformedBoxes."""
+    view = memoryview(segment)
+    parts: list[bytes | memoryview] = []
+    moof: bytes | None = None
+    at = 0  # of the box
+    for box in boxes(segment):
+        if box.kind == b"moof":
+            moof = segment[at : box.end]
+        elif box.kind == b"mdat" and moof is not None:
+            head = parse_moof(moof, box.end - at, defaults)
+            begin = at - len(moof)  # where the moof is, which the payload's place is counted from
+            samples = view[begin + len(moof) + 8 : begin + head.payload_offset + head.sample_sizes[0]]
+            parts += [_with_one_sample(moof), struct.pack(">I4s", 8 + len(samples), b"mdat"), samples]
+            moof = None
+        at = box.end
+    return b"".join(parts)
+
+
+def _with_one_sample(moof: bytes) -> bytes:
+    """A moof box of which only the first sample counts; what else is told of samples stays, and is not read."""
+    changed, count = bytearray(moof), 1
+    traf = find(moof, b"moof", b"traf")
+    for trun in (box for box in boxes(moof, traf.start, traf.end) if box.kind == b"trun"):
+        struct.pack_into(">I", changed, trun.start + 4, count)
+        count = 0
+    return bytes(changed)
 
 
 def sample_entry_kind(init: bytes) -> str:

@@ -3,7 +3,11 @@
 To decode all of a ladder is 13 % of its encode's CPU; 3 % are allowed (benchmarks/bench_verify.py). So the keyframe of
 every segment is decoded, by which every joint begins, and as a whole the first and last segments and one joint in
 `JOINT_EVERY`, in each rung another, the smallest first. That the rest is as its encoder wrote it, and so as its run
-was judged, is known by checksums (`assembly.Made`). A copy that is the only rung was decoded by nobody: it is, whole.
+was judged, is known by checksums (`assembly.Made`).
+
+Of a copy every packet has been decoded by who encoded the rungs beside it: where they had nothing to complain of, some
+keyframes are enough, to see that they fit its init segment. A copy that is the only rung was decoded by nobody: it is,
+whole.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 
+from .cmaf import MalformedBoxes
 from .feeding import fed
 from .limits import INPUT_GUARDS
 from .plan import AudioTrack, Plan, Rung
@@ -32,7 +37,7 @@ from .store import SegmentStore
 from .timeline import Timeline
 
 #: Chunks of a rung from one joint that is decoded on both sides to the next.
-JOINT_EVERY = 16
+JOINT_EVERY = 32
 #: Of segments of sound that are neither first, last nor beside a joint; a chunk has eight.
 SAMPLED_EVERY = 4
 #: One run of ffmpeg decodes at most this much: it is cancelled, and its slot changes hands, soon enough.
@@ -51,19 +56,33 @@ def runs(timeline: Timeline) -> Iterator[range]:
         yield range(numbers[0], numbers[-1] + 1)
 
 
-def decoded_segments(plan: Plan, rendition: Rung | AudioTrack) -> frozenset[int]:
-    """The segments that are decoded as a whole."""
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Segments that are decoded as a whole, and those of which the keyframes are."""
+
+    whole: frozenset[int]
+    keyframes: frozenset[int]
+
+
+def sample_of(plan: Plan, rendition: Rung | AudioTrack, *, clean_source: bool = False) -> Sample:
+    """What is decoded of a rendition. `clean_source`: its pictures gave no encoder a reason for a warning."""
     timeline = rendition.timeline
+    every = frozenset(range(timeline.segment_count))
     last = timeline.segment_count - 1
     joints = [(first - 1, first) for first in timeline.chunks[1:-1]]
     if isinstance(rendition, AudioTrack):
         beside = {number for joint in joints for number in joint}
-        return frozenset({0, last, *beside, *range(0, last, SAMPLED_EVERY)})
-    if rendition.method == "copy" and len(plan.rungs) == 1:
-        return frozenset(range(last + 1))
+        whole = frozenset({0, last, *beside, *range(0, last, SAMPLED_EVERY)})
+        return Sample(whole=whole, keyframes=frozenset())
+    copied = rendition.method == "copy"
+    if copied and not plan.encoded_rungs:
+        return Sample(whole=every, keyframes=frozenset())
     rungs = len(plan.rungs)
     begin = (rungs - 1 - plan.rungs.index(rendition)) * JOINT_EVERY // rungs
-    return frozenset({0, last, *(number for joint in joints[begin::JOINT_EVERY] for number in joint)})
+    chosen = frozenset({0, last, *(number for joint in joints[begin::JOINT_EVERY] for number in joint)})
+    if copied and clean_source:
+        return Sample(whole=frozenset(), keyframes=chosen)
+    return Sample(whole=chosen, keyframes=every - chosen)
 
 
 def undecodable_chunks(
@@ -74,21 +93,23 @@ def undecodable_chunks(
     *,
     ffmpeg: Path,
     scratch: Path,
+    clean_source: bool = False,
     cancel: threading.Event | None = None,
 ) -> dict[int, str]:
     """What the decoder says of each of `chunks` (a run of `runs`) that it cannot decode; usually nothing.
 
-    Where the run is not clean its halves are tried, and theirs, until the chunks are known.
+    Where the run is not clean its halves are tried, and theirs, until the chunks are known. `clean_source` as in
+    `sample_of`.
     Raises FileNotFoundError where a segment is missing, Cancelled, and FfmpegInterrupted and CannotRun as they say.
     """
 
     bench = _Bench(plan, rendition, store, ffmpeg, scratch, cancel)
-    whole = decoded_segments(plan, rendition)
+    sample = sample_of(plan, rendition, clean_source=clean_source)
+    wanted = sample.whole | sample.keyframes
 
     def search(part: Sequence[int]) -> dict[int, str]:
-        segments = [n for chunk in part for n in rendition.timeline.chunk_segments(chunk)]
-        reason = bench.decode(segments, keyframes=True) if isinstance(rendition, Rung) else None
-        reason = reason or bench.decode([n for n in segments if n in whole], keyframes=False)
+        segments = [n for chunk in part for n in rendition.timeline.chunk_segments(chunk) if n in wanted]
+        reason = bench.decode(segments, cut=sample.keyframes.intersection(segments))
         if reason is None:
             return {}
         if len(part) == 1:
@@ -103,15 +124,14 @@ def undecodable_chunks(
     return search(chunks)
 
 
-def decode_command(rendition: Rung | AudioTrack, source: str, *, keyframes: bool) -> list[str]:
-    """Decode the one stream of `source`, or its keyframes, to nothing; the first thing that is wrong ends it."""
+def decode_command(rendition: Rung | AudioTrack, source: str) -> list[str]:
+    """Decode the one stream of `source` to nothing; the first thing that is wrong ends it."""
     arguments = [
         "-xerror",  # at the first error: what follows from it says nothing new
         # Every bit is read, and that is where damage shows: of 25 flips of one bit in 360p 24 were found (fewer in
         # smaller pictures), as many as with the transforms and the loop filter. (Without concealment, -ec 0: 9.)
         *("-skip_idct", "all"),
         *("-skip_loop_filter", "all"),
-        *(("-skip_frame", "nokey") if keyframes else ()),
         *INPUT_GUARDS,
         *("-threads", "1"),  # the slot is one core; and errors keep their order
         *("-i", source),
@@ -134,8 +154,8 @@ class _Bench:
     scratch: Path
     cancel: threading.Event | None
 
-    def decode(self, segments: Sequence[int], *, keyframes: bool) -> str | None:
-        """Decode those segments in one go; what is wrong, or None."""
+    def decode(self, segments: Sequence[int], *, cut: frozenset[int]) -> str | None:
+        """Decode those segments in one go, of those in `cut` the keyframes alone; what is wrong, or None."""
         if self.cancel is not None and self.cancel.is_set():
             raise Cancelled("nobody needs this any more")
         if not segments:
@@ -152,10 +172,10 @@ class _Bench:
         limits = Limits(wall_s=2 * limit_s, cpu_s=limit_s, output_bytes=1 << 20, nice=_NICE)
         with scratch_folder(self.scratch) as folder:
             pipe = folder / "segments.mp4"
-            argv = ffmpeg_argv(self.ffmpeg, decode_command(rendition, str(pipe), keyframes=keyframes))
+            argv = ffmpeg_argv(self.ffmpeg, decode_command(rendition, str(pipe)))
             try:
                 with (
-                    fed(pipe, rendition, self.store, segments) as feed,
+                    fed(pipe, rendition, self.store, segments, cut=cut) as feed,
                     start(argv, scratch=folder, limits=limits, on_progress=count) as run,
                 ):
                     while not run.wait_for(_LOOK_S):
@@ -163,7 +183,10 @@ class _Bench:
                             run.cancel()
                             run.wait()
                             raise Cancelled("nobody needs this any more")
-                    feed.check()  # the cause, where there is one; what ffmpeg says of it comes second
+                    try:
+                        feed.check()  # the cause, where there is one; what ffmpeg says of it comes second
+                    except MalformedBoxes as error:
+                        return str(error)
                     finished = run.wait()
             except FfmpegFailed as error:
                 return error.stderr_tail[-1] if error.stderr_tail else str(error)
@@ -171,15 +194,14 @@ class _Bench:
                 return str(error)
         if finished.error_lines:
             return next(line for line in finished.stderr_tail if "[error]" in line or "[fatal]" in line)
-        promised = self._pictures(segments, keyframes=keyframes)
+        promised = self._pictures(segments, cut)
         return f"{frames} pictures came of {promised}" if promised not in (None, frames) else None
 
-    def _pictures(self, segments: Sequence[int], *, keyframes: bool) -> int | None:
+    def _pictures(self, segments: Sequence[int], cut: frozenset[int]) -> int | None:
         """How many there are in those segments; None where the plan does not say."""
         rendition, grid = self.rendition, self.plan.grid
         if isinstance(rendition, AudioTrack) or rendition.method == "copy" or grid is None:
             return None
-        if keyframes:
-            return len(segments)
         bounds = rendition.timeline.bounds
-        return sum(bounds[number + 1] - bounds[number] for number in segments) // grid.ticks_per_frame
+        whole = (bounds[number + 1] - bounds[number] for number in segments if number not in cut)
+        return len(cut) + sum(whole) // grid.ticks_per_frame

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .cmaf import first_samples, track_defaults
 from .plan import AudioTrack, Rung
 from .store import SegmentStore
 
@@ -68,14 +69,25 @@ class Feed:
 
 @contextmanager
 def fed(
-    path: Path, rendition: Rung | AudioTrack, store: SegmentStore, segments: Iterable[int]
+    path: Path,
+    rendition: Rung | AudioTrack,
+    store: SegmentStore,
+    segments: Iterable[int],
+    *,
+    cut: Container[int] = (),
 ) -> Iterator[Feed]:
-    """A pipe at `path` that gives the rendition's init segment and these segments, one in memory at a time."""
+    """A pipe at `path` that gives the rendition's init segment and these segments, one in memory at a time.
+
+    Of those in `cut` it gives the first sample of each fragment alone.
+    """
 
     def blocks() -> Iterator[bytes]:
-        yield store.read(rendition.init_name)
+        init = store.read(rendition.init_name)
+        defaults = track_defaults(init)
+        yield init
         for number in segments:
-            yield store.read(rendition.segment_name(number))
+            segment = store.read(rendition.segment_name(number))
+            yield first_samples(segment, defaults) if number in cut else segment
 
     with Feed(path, blocks()) as feed:
         yield feed

@@ -14,11 +14,12 @@ from pathlib import Path
 from threading import Lock
 
 from . import EngineError
-from .cmaf import FragmentReader, MalformedBoxes
+from .cmaf import MalformedBoxes
 from .codecstrings import codec_string, starts_afresh
 from .command import fragmented_mp4
 from .encoder_options import device_options, encoder_options, upload_filters
 from .encoders import SOFTWARE, Codec, Encoder, Gpu, level_of
+from .growing import FragmentReader
 from .plan import Rung
 from .process import FfmpegInterrupted, run_tool
 from .scratch import scratch_folder

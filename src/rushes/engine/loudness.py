@@ -10,6 +10,7 @@ import math
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from .audio_command import levelled, mix_levels
 from .limits import INPUT_GUARDS
 from .plan import Plan
 from .planning import audio_name
-from .process import Cancelled, Limits, ffmpeg_argv, start
+from .process import Cancelled, FfmpegFailed, Limits, ffmpeg_argv, start
 from .settings import AUDIO_RATE_HZ, SURROUND_CHANNELS
 from .source import Source
 
@@ -130,9 +131,33 @@ def measure_loudness(
     nice: int = 0,
     cancel: threading.Event | None = None,
 ) -> Mapping[str, Loudness]:
-    """Loudness by the track's name. Raises what `FfmpegRun.wait` raises."""
+    """Loudness by the track's name, without those that cannot be decoded. Raises what `FfmpegRun.wait` raises.
+
+    One track that cannot be decoded ends the run of all: then each is measured by itself.
+    """
     if not tracks:
         return {}
+    try:
+        return _measured(tracks, source, ffmpeg, scratch, nice, cancel)
+    except FfmpegFailed:
+        if len(tracks) == 1:
+            raise
+    measured: dict[str, Loudness] = {}
+    for track in tracks:
+        with suppress(FfmpegFailed):
+            measured |= _measured([track], source, ffmpeg, scratch, nice, cancel)
+    return measured
+
+
+def _measured(
+    tracks: Sequence[Heard],
+    source: Path,
+    ffmpeg: Path,
+    scratch: Path,
+    nice: int,
+    cancel: threading.Event | None,
+) -> dict[str, Loudness]:
+    """All of `tracks` by one process."""
     summary = SummaryReader()
     limits = Limits(
         wall_s=max(_SMALLEST_WALL_LIMIT_S, source.stat().st_size / _BYTES_PER_S), cpu_s=6 * 3600.0, nice=nice

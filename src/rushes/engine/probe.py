@@ -296,4 +296,5 @@ def _damage(packets: Mapping[int, PacketIndex], complete: bool) -> Iterable[str]
         yield "the file was cut off: its end is missing"
     for index in packets.values():
         if index.corrupt:
-            yield f"stream {index.stream_index} has {index.corrupt} damaged packets"
+            count = "a packet" if index.corrupt == 1 else f"{index.corrupt} packets"
+            yield f"the file is damaged: {count} of stream {index.stream_index} did not come whole"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +16,17 @@ from .webvtt import TextTrack
 
 
 def write_texts(
-    plan: Plan, source: Path, tools: Toolchain, store: FolderStore, scratch: Path
+    plan: Plan,
+    source: Path,
+    tools: Toolchain,
+    store: FolderStore,
+    scratch: Path,
+    *,
+    cancel: threading.Event | None = None,
 ) -> tuple[TextTrack, ...]:
     """Publish the text of the source's subtitles; what can be read of them. Raises what `extract` raises."""
     texts = []
-    for one in extract(plan, source, tools, scratch):
+    for one in extract(plan, source, tools, scratch, cancel=cancel):
         if not one.cues:
             continue
         track = one.track

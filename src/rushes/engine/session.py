@@ -23,18 +23,17 @@ from .chunk import (
     make_video_chunk,
 )
 from .events import Changed, Event, Failed, Published, RungFed, State, Status
+from .hands import URGENT_HANDS, Hands
 from .plan import AudioTrack, Plan, Rung, from_json, locate, to_json
 from .process import Cancelled, FfmpegInterrupted, sweep_scratch
 from .records import STATE_FOLDER, Records
 from .schedule import Board, Task
-from .slots import Slots, SlotWaitCancelled
+from .slots import Slots
 from .store import FolderStore
 from .tally import Tally
 
 log = logging.getLogger(__name__)
 
-URGENT_HANDS = 3  # each with a slot reserved: a picture, its sound, and a second viewer
-BACKGROUND_NICE = 10
 MAX_INTERRUPTIONS = 10  # of one chunk: what kills ffmpeg that often is the chunk itself
 
 
@@ -65,9 +64,6 @@ class Session:
         scratch.mkdir(parents=True, exist_ok=True)
         sweep_scratch(scratch)
         self._bench = Bench(ffmpeg=ffmpeg, source=source.resolve(), store=self.store, scratch=scratch)
-        self._watched = watched
-        self._slots = slots or Slots(reserved=URGENT_HANDS)
-        self._hands = hands or self._slots.count
         self._lock = threading.Condition()
         self._board = Board(plan)
         self._tally = Tally(plan)
@@ -75,7 +71,18 @@ class Session:
         self._error: str | None = None
         self._stop = threading.Event()
         self._callbacks: list[Callable[[Event], None]] = []
-        self._threads: list[threading.Thread] = []
+        slots = slots or Slots(reserved=URGENT_HANDS)
+        self._hands = Hands(
+            self._board,
+            self._lock,
+            slots,
+            background=hands or slots.count,
+            urgent=URGENT_HANDS if watched else 0,
+            make=self._make,
+            over=lambda: self._over,
+            stop=self._stop,
+            died=lambda error: self._give_up(f"The encoder failed: {error}"),
+        )
         self._resume()
 
     # What the world may ask
@@ -83,21 +90,14 @@ class Session:
     def start(self) -> None:
         """Start the hands. Once."""
         self._tally.start()
-        roles = [("background", self._background_hand)] * self._hands
-        if self._watched:
-            roles += [("urgent", self._urgent_hand)] * URGENT_HANDS
-        for number, (name, role) in enumerate(roles):
-            thread = threading.Thread(target=self._guarded, args=(role,), name=f"{name} hand {number}")
-            self._threads.append(thread)
-            thread.start()
+        self._hands.start()
 
     def close(self) -> None:
         """Stop all hands and their ffmpegs; returns when they are gone. What is committed stays."""
         self._stop.set()
         with self._lock:
             self._lock.notify_all()
-        for thread in self._threads:
-            thread.join()
+        self._hands.join()
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is left to be made; False when time ran out first."""
@@ -178,52 +178,7 @@ class Session:
 
         return unsubscribe
 
-    # The hands
-
-    def _guarded(self, role: Callable[[], None]) -> None:
-        try:
-            role()
-        except Exception as error:
-            # The last line of defence: a hand that dies in silence would leave players waiting for ever.
-            log.exception("a worker ended")
-            self._give_up(f"The encoder failed: {error}")
-
-    def _background_hand(self) -> None:
-        while not self._over_or_stopped:
-            # The slot first, the task then: what is best changes while one waits for a slot.
-            try:
-                with self._slots.background(self._stop):
-                    task = self._take(lambda: self._board.next_background(lead_first=self._watched))
-                    if task is not None:
-                        self._make(task, BACKGROUND_NICE)
-                        continue
-            except SlotWaitCancelled:
-                return
-            self._wait_for_work()
-
-    def _urgent_hand(self) -> None:
-        while not self._over_or_stopped:
-            task = self._take(self._board.next_urgent)
-            if task is None:
-                self._wait_for_work()
-                continue
-            try:
-                with self._slots.urgent(self._stop):
-                    self._make(task, 0)
-            except SlotWaitCancelled:
-                return
-
-    def _take(self, choose: Callable[[], Task | None]) -> Task | None:
-        with self._lock:
-            task = choose()
-            if task is not None:
-                self._board.started(task)
-            return task
-
-    def _wait_for_work(self) -> None:
-        with self._lock:
-            if not self._over_or_stopped:
-                self._lock.wait(1.0)
+    # What hands do
 
     def _make(self, task: Task, nice: int) -> None:
         try:
@@ -319,10 +274,6 @@ class Session:
     @property
     def _over(self) -> bool:
         return self._board.settled or self._error is not None
-
-    @property
-    def _over_or_stopped(self) -> bool:
-        return self._over or self._stop.is_set()
 
     def _fed(self, rung: Rung) -> bool:
         lead = self.plan.lead_rung

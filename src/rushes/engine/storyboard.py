@@ -40,7 +40,10 @@ _SHORT = (
 )
 _QUALITY = 6  # of JPEG: seen for a moment, and small
 _BLANK = 8  # luma, full range, between the darkest and the brightest point of all pictures: there is nothing in them
-_FIGURES = "pictures.txt"
+_SHOWN, _KEYFRAMES = (
+    "shown.txt",
+    "keyframes.txt",
+)  # what was measured of the pictures on the sheets, and of keyframes
 
 
 class NoStoryboard(NoPicture):
@@ -117,8 +120,8 @@ def write_storyboard(
     with scratch_folder(desk.scratch) as scratch:
         reel = Reel(pipe="in.mp4", rendition=rung, segments=segments)
         run_over([reel], storyboard_command(layout, reel.pipe), scratch, desk, PICTURE_LIMITS)
-        figures = (scratch / _FIGURES).read_text() if (scratch / _FIGURES).exists() else ""
-        check_pictures(read_figures(figures, "lavfi.signalstats."), at_least=len(segments))
+        pictures, keyframes = (_figures(scratch / name) for name in (_SHOWN, _KEYFRAMES))
+        check_pictures(pictures, keyframes=len(keyframes), at_least=len(segments))
         made = [scratch / f"{number}.jpg" for number in range(layout.sheets)]
         if missing := [path.name for path in made if not path.exists()]:
             raise NoStoryboard(f"{len(missing)} of {layout.sheets} sheets are missing")
@@ -131,10 +134,17 @@ def write_storyboard(
     return tuple(store.path(name) for name in (vtt_name, *names))
 
 
-def check_pictures(figures: list[dict[str, float]], *, at_least: int) -> None:
-    """Hold what was decoded against what was fed. Raises NoStoryboard: repeats of one picture are no storyboard."""
-    if len(figures) < at_least:
-        raise NoStoryboard(f"{len(figures)} pictures could be decoded of at least {at_least}")
+def _figures(path: Path) -> list[dict[str, float]]:
+    return read_figures(path.read_text(), "lavfi.signalstats.") if path.exists() else []
+
+
+def check_pictures(figures: list[dict[str, float]], *, keyframes: int, at_least: int) -> None:
+    """Hold what was decoded against what was fed: every segment begins with a keyframe. `figures` are of the pictures.
+
+    Raises NoStoryboard: repeats of one picture are no storyboard.
+    """
+    if keyframes < at_least:
+        raise NoStoryboard(f"{keyframes} keyframes could be decoded of at least {at_least}")
     darkest = min((found.get("YMIN", 0.0) for found in figures), default=0.0)
     if max((found.get("YMAX", 0.0) for found in figures), default=0.0) - darkest < _BLANK:
         raise NoStoryboard("all pictures of this video are blank")
@@ -142,24 +152,29 @@ def check_pictures(figures: list[dict[str, float]], *, at_least: int) -> None:
 
 def storyboard_command(layout: Layout, source: str) -> list[str]:
     """Decode, take the picture that is shown at each step, and lay them out on sheets `0.jpg`, `1.jpg`, ..."""
-    chain = [
-        # As of JPEG's: see TO_JPEG. Small at once, so that all that follows costs nothing.
+    small = (
+        # As of JPEG's: see TO_JPEG.
         f"scale={layout.width}:{layout.height}:flags=area:out_color_matrix=bt601:out_range=full",
         "setsar=1",
         "format=yuvj420p",
-        "signalstats",
-        f"metadata=mode=print:file={_FIGURES}",
+    )
+    chain = [
         # At each step the last picture that has begun by then, as a player would show it ...
         f"fps={1 / layout.interval_s}:start_time=0:round=up",
         "tpad=stop=-1:stop_mode=clone",
         f"trim=end_frame={layout.count}",  # ... and exactly as many as the WebVTT file names
+        *small,  # what is not shown costs nothing but its decoding
+        "signalstats",
+        f"metadata=mode=print:file={_SHOWN}",
         f"tile={layout.columns}x{layout.rows}",
     ]
+    looked_at = ["select=key", *small, "signalstats", f"metadata=mode=print:file={_KEYFRAMES}"]
+    graph = f"[0:0]split[all][some];[all]{','.join(chain)}[sheets];[some]{','.join(looked_at)},nullsink"
     return [
         # A few B-pictures more or less are no difference at steps of half a second.
         *picture_input(source, "noref" if layout.every_picture else "nokey"),
         *("-filter_complex_threads", "1"),
-        *("-filter_complex", f"[0:0]{','.join(chain)}[sheets]"),
+        *("-filter_complex", graph),
         *jpeg_output("[sheets]", "%d.jpg", _QUALITY, frames=None),
     ]
 

@@ -35,6 +35,11 @@ class TextTrack:
     size_bytes: int = 0  # of the whole text
 
     @property
+    def kind(self) -> str:
+        """What HTML calls such a track."""
+        return "captions" if self.hearing_impaired else "subtitles"
+
+    @property
     def folder(self) -> str:
         """Where its files lie."""
         return f"{self.name}/{self.key}"

@@ -64,9 +64,12 @@ def settle(encode: Encode, warnings: Collection[str] = ()) -> None:
         outputs.ask(encode, plan, {r.name for r in plan.renditions if done[r.name] == r.timeline.chunk_count})
     if settled.count() < sum(rendition.timeline.chunk_count for rendition in plan.renditions):
         return
-    # Where a part will never come, nothing is waited for; that it has failed is said once.
-    over = not encode.error if settled.failed else _beside_is_there(encode, plan)
-    if over:
+    over = True  # where a part will never come, nothing is waited for
+    if not settled.failed:
+        go_on_beside(encode)
+        # The streams are verified while the rest is made; when that is there, the end of it is another job.
+        over = beside_is_there(encode, plan) or (encode.verified_at is None and not superseded(encode))
+    if over and not encode.error:  # what is wrong is said once
         enqueue(
             "finalise",
             queue=CONTROL,
@@ -78,9 +81,9 @@ def settle(encode: Encode, warnings: Collection[str] = ()) -> None:
         )
 
 
-def _beside_is_there(encode: Encode, plan: Plan) -> bool:
-    """Whether all that is made beside the streams is there; what is missing is asked for."""
-    return not go_on_beside(encode) and outputs.settled(encode, plan)
+def beside_is_there(encode: Encode, plan: Plan) -> bool:
+    """Whether all that is made beside the streams is there, or will never be."""
+    return encode.subtitles_done and encode.loudness_done and outputs.settled(encode, plan)
 
 
 def superseded(encode: Encode) -> bool:

@@ -1,4 +1,8 @@
-"""Kind `finalise`: verify every rendition when all is made, and only then call it ready."""
+"""Kind `finalise`: verify every rendition when all are made, and only then call the video ready.
+
+It runs beside what is made from the renditions. Where that takes longer than verifying, the encode is noted as
+verified, and the last of the others asks for this job once more, which then has little left to do.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from rushes.videos.store import hls_store
 
 from . import outputs, workshop
 from .beside import enqueue_captions
-from .building import failures_of, living, locked, settle, try_again, wanted_again
+from .building import beside_is_there, failures_of, living, locked, settle, try_again, wanted_again
 from .ingest import stand_back
 from .intake import encode_instead
 from .marks import Place, forget
@@ -38,7 +42,8 @@ class Finished:
     """What `run` hands to `commit`; `gone` where the encode is not wanted any more."""
 
     gone: bool = False
-    early: bool = False  # something is still to come: what had failed is made once more
+    early: bool = False  # some chunks are still to come: what had failed is made once more
+    waiting: bool = False  # verified, but something beside the streams is still to come
     #: Chunks whose files are not what was recorded or promised: they are made again.
     broken: frozenset[Place] = frozenset()
     #: A copy that was made again and does not decode either: its source is damaged, and is encoded instead.
@@ -62,20 +67,28 @@ class FinaliseHandler(Handler):
         if reasons := failures_of(encode):
             raise Unmendable(reasons[0])
         places = sum(r.timeline.chunk_count for r in plan.renditions)
-        if len(settled_places(encode.pk)) < places or not outputs.settled(encode, plan):
+        if len(settled_places(encode.pk)) < places:
             return Finished(early=True)
-        report.progress(10, "Verifying")
-        damage = _verify(plan, encode, report)
-        if isinstance(damage, Finished):
-            return damage
+        warnings: tuple[str, ...] = ()
+        if encode.verified_at is None:
+            report.progress(10, "Verifying")
+            damage = _verify(plan, encode, report)
+            if isinstance(damage, Finished):
+                return damage
+            warnings = damage
+            encode = living(encode.pk)
+            if encode is None:
+                return Finished(gone=True)
+        if not beside_is_there(encode, plan):
+            return Finished(waiting=True, warnings=warnings)
         measured = measure(encode, plan)
         if encode.state == EncodeState.ACTIVE:
             with workshop.interruptions():
                 write_playlists(encode)
-        return Finished(measured=measured, warnings=damage)
+        return Finished(measured=measured, warnings=warnings)
 
     def commit(self, job: Claimed, result: Finished) -> None:
-        """Ready; or, where files were broken, their chunks once more."""
+        """Verified, or ready; or, where files were broken, their chunks once more."""
         encode = locked(job.args["encode"])
         if encode is None or result.gone:
             return
@@ -93,9 +106,14 @@ class FinaliseHandler(Handler):
                     )
                 )
             outputs.spoil(encode, plan_of(encode.pk), {name for name, _ in result.broken})
-            encode.settings["repairs"] = encode.settings.get("repairs", 0) + 1
+            encode.settings["repairs"] = outputs.repairs_of(encode) + 1
             encode.save(update_fields=["settings", "outputs"])
             settle(encode)
+            return
+        if result.waiting:
+            encode.verified_at = now()
+            encode.save(update_fields=["verified_at"])
+            settle(encode, result.warnings)
             return
         video = Video.objects.get(pk=encode.video_id)
         plan = plan_of(encode.pk)
@@ -105,6 +123,7 @@ class FinaliseHandler(Handler):
         told = [*encode.warnings, *result.warnings, *outputs.warnings_of(encode)]
         warnings = list(dict.fromkeys(told))
         Encode.objects.filter(pk=encode.pk).update(
+            verified_at=encode.verified_at or now(),
             completed_at=now(),
             error="",
             warnings=warnings,
@@ -149,7 +168,7 @@ def _verify(plan: Plan, encode: Encode, report: Report) -> Finished | tuple[str,
     store = hls_store(encode.video_id)
     broken, undecodable = broken_places(plan, encode, report)
     places = broken | undecodable
-    repairs = encode.settings.get("repairs", 0)
+    repairs = outputs.repairs_of(encode)
     copied = {rendition.name for rendition in plan.renditions if rendition.method == "copy"}
     if places and not broken and repairs and all(name in copied for name, _ in places):
         # Copied twice, and still it does not decode: so it was in the source.

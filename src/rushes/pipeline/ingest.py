@@ -32,7 +32,7 @@ from . import outputs, workshop
 from .building import LIVING, settle, standing
 from .choices import asked_codecs
 from .plans import rendition_row, text_of
-from .room import bytes_of, require_room
+from .room import bytes_of, one_promise_at_a_time, require_room
 from .subtitles import rows_of
 from .takeover import discard, follow, retire
 from .window import begin, begin_beside
@@ -118,6 +118,7 @@ class IngestHandler(Handler):
         for building in video.encodes.filter(state=EncodeState.BUILDING):
             _cancel_work(building)
             discard(building, "A newer encode was asked for.")
+        one_promise_at_a_time()
         require_room(plan, video.pk)  # once more: others may have been promised it meanwhile
         active = video.active_encode
         takes_over_at_once = active is None or video.playable_at is None

@@ -17,7 +17,7 @@ from rushes.videos.store import hls_store
 
 from . import workshop
 from .building import LIVING, locked, settle
-from .outputs import Output
+from .outputs import Output, repairs_of
 from .plans import plan_of
 
 #: Fields of the encode's row, and the names of files that they get.
@@ -65,12 +65,12 @@ class OutputHandler(Handler):
     def commit(self, job: Claimed, result: Fields | None) -> None:
         """It is there."""
         if result is not None:
-            self._settle(job.args["encode"], result, warning="")
+            self._settle(job, result, warning="")
 
     def failed(self, job: Claimed, reason: str) -> None:
         """It never will be: the video is ready without it, and says why."""
         why = reason.partition("\n")[0].rstrip(" :.")
-        self._settle(job.args["encode"], {}, warning=f"No {self.output.words} could be made: {why}.")
+        self._settle(job, {}, warning=f"No {self.output.words} could be made: {why}.")
 
     def retried(self, job: Claimed) -> None:
         """It may be after all; also where the video has become ready without it."""
@@ -80,15 +80,22 @@ class OutputHandler(Handler):
         encode.outputs.pop(self.kind, None)
         encode.save(update_fields=["outputs"])
 
-    def _settle(self, encode_id: int, fields: Fields, *, warning: str) -> None:
-        encode = locked(encode_id, completed=True)
+    def _settle(self, job: Claimed, fields: Fields, *, warning: str) -> None:
+        encode = locked(job.args["encode"], completed=True)
         if encode is None:
+            return
+        if encode.completed_at is None and job.args.get("repairs", 0) != repairs_of(encode):
+            settle(
+                encode
+            )  # broken chunks are made again since this began: it is asked for anew when they are there
             return
         before = encode.outputs.get(self.kind)
         encode.outputs = {**encode.outputs, self.kind: warning}
         for name, value in fields.items():
             setattr(encode, name, value)
-        encode.save(update_fields=["outputs", *fields])
+        if warning and encode.completed_at is None:
+            encode.verified_at = None  # the streams may be the reason
+        encode.save(update_fields=["outputs", "verified_at", *fields])
         if encode.completed_at is None:
             settle(encode)
         elif before != warning:

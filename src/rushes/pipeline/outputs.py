@@ -84,10 +84,15 @@ def ask(encode: Encode, plan: Plan, complete: Collection[str]) -> None:
             output.kind,
             queue=output.queue,
             group=str(encode.video_id),
-            args={"encode": encode.pk},
+            args={"encode": encode.pk, "repairs": repairs_of(encode)},
             key=f"{output.kind}:{encode.pk}",
             parent=parent,
         )
+
+
+def repairs_of(encode: Encode) -> int:
+    """How often chunks of it were broken and have been made again: what was made of it before is not to be trusted."""
+    return int(encode.settings.get("repairs", 0))
 
 
 def spoil(encode: Encode, plan: Plan, broken: Collection[str]) -> None:

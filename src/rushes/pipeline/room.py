@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F, Max, Sum
 
 from rushes.engine.download import download_of
@@ -22,6 +23,8 @@ from .workshop import NoRoom
 
 #: An encode is not begun without room for half as much again as it will probably take.
 DISK_FACTOR = Fraction(3, 2)
+#: Postgres's number of the lock that promises are made under; any, as long as nobody else has it.
+_PROMISING = 0x527573686573  # "Rushes"
 
 
 def bytes_of(plan: Plan, rendition: Rung | AudioTrack) -> int:
@@ -48,6 +51,13 @@ def require_room(plan: Plan, video_id: int) -> None:
             f"There is not enough room on the server now: about {_gb(needed)} are needed, {_gb(free)} are free, and "
             f"{_gb(min(promised, free))} of them are promised to videos that came before."
         )
+
+
+def one_promise_at_a_time() -> None:
+    """Until this transaction ends nobody else promises room. SQLite's writers come one after the other anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PROMISING])
 
 
 def promised_bytes(*, without_video: int | None = None) -> int:

@@ -37,9 +37,11 @@ def broken_places(plan: Plan, encode: Encode, report: Report) -> tuple[Broken, B
         if not found:
             to_decode += [(rendition, chunks) for chunks in runs(rendition.timeline)]
     report.progress(15, "Verifying by decoding")
+    # Beyond what was planned with, warnings are of chunks that did not decode well.
+    clean_source = set(encode.warnings) <= set(plan.warnings)
 
     def decode(run: tuple[Rung | AudioTrack, range]) -> Broken:
-        return _by_decoding(plan, *run, store, report)
+        return _by_decoding(plan, *run, store, report, clean_source=clean_source)
 
     undecodable: Broken = {}
     # As many at once as may have a slot: the slots are what governs, here as everywhere.
@@ -92,7 +94,13 @@ def _by_record(rendition: Rung | AudioTrack, encode: Encode, store: FolderStore)
 
 
 def _by_decoding(
-    plan: Plan, rendition: Rung | AudioTrack, chunks: range, store: FolderStore, report: Report
+    plan: Plan,
+    rendition: Rung | AudioTrack,
+    chunks: range,
+    store: FolderStore,
+    report: Report,
+    *,
+    clean_source: bool,
 ) -> Broken:
     """What the decoder cannot make pictures or sound of, in one run."""
     with workshop.interruptions(), workshop.slots().background(report.cancel):
@@ -103,6 +111,7 @@ def _by_decoding(
             chunks,
             ffmpeg=workshop.tools().ffmpeg.path,
             scratch=workshop.scratch(),
+            clean_source=clean_source,
             cancel=report.cancel,
         )
     return {(rendition.name, chunk): reason for chunk, reason in found.items()}

@@ -15,6 +15,7 @@ from . import events, pages, playlists
 from .media import MediaApp
 from .origins import guards
 from .screening import Screening
+from .texts import ReadTexts
 
 
 def create_app(
@@ -24,15 +25,16 @@ def create_app(
     host: str = "127.0.0.1",
     hold_s: float = HOLD_S,
     on_failed: Callable[[], None] | None = None,
+    read_texts: ReadTexts | None = None,
 ) -> Starlette:
     """An application that shows one video; its pages answer while `prepare` still reads the file.
 
     `host` is where the server listens; it decides who may read (see `origins`).
     `prepare` runs once, in a thread, when the server has started; it returns a session, which the application starts,
     and closes when the server stops. Where it fails, `on_failed` is called on the event loop. `app.state.screening` is
-    what is told to stop. Raises PageNotBuilt.
+    what is told to stop. `read_texts` reads the source's subtitles, in a thread. Raises PageNotBuilt.
     """
-    screening = Screening(title, prepare, hold_s, on_failed)
+    screening = Screening(title, prepare, hold_s, on_failed, read_texts)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from rushes.engine.events import Failed
 from rushes.engine.plan import AudioTrack, Rung
 from rushes.engine.session import Session
+from rushes.engine.webvtt import TextTrack
 from rushes.playback.files import NEVER
 
 from .screening import Screening
@@ -72,6 +73,7 @@ def snapshot(screening: Screening) -> dict[str, Any]:
             "warnings": [],
             "rungs": [],
             "audio": [],
+            "subtitles": [],
             "failures": [],
         }
     status = session.status()
@@ -87,6 +89,7 @@ def snapshot(screening: Screening) -> dict[str, Any]:
         "duration_s": float(plan.duration_s),
         "rungs": [_rung(screening, session, rung) for rung in plan.rungs],
         "audio": [_audio(track) for track in plan.audio],
+        "subtitles": [_text(text) for text in screening.texts],
         "failures": [_failure(session, failed) for failed in screening.failures],
     }
 
@@ -105,6 +108,17 @@ def _rung(screening: Screening, session: Session, rung: Rung) -> dict[str, Any]:
 
 def _audio(track: AudioTrack) -> dict[str, Any]:
     return {"name": track.name, "language": track.language, "title": track.title, "default": track.default}
+
+
+def _text(text: TextTrack) -> dict[str, Any]:
+    return {
+        "name": text.name,
+        "label": text.label,
+        "language": text.language,
+        "default": text.default,
+        "kind": text.kind,
+        "url": f"/{text.whole_name}",
+    }
 
 
 def _failure(session: Session, failed: Failed) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from rushes.engine.plan import AudioTrack, Plan, Rung, locate
+from rushes.engine.session import Session
 from rushes.playback import files
 from rushes.playback.files import NEVER
 
@@ -15,7 +16,7 @@ METHODS = ("GET", "HEAD")
 
 
 class MediaApp:
-    """Serves `<rendition>/<key>/<number>.m4s` and `init.mp4`; only names that the plan has exist."""
+    """Serves `<rendition>/<key>/<number>.m4s`, `init.mp4` and subtitles; only names that the plan has exist."""
 
     def __init__(self, screening: Screening) -> None:
         self._screening = screening
@@ -32,6 +33,8 @@ class MediaApp:
         except Unavailable as error:
             return unavailable(str(error))
         name = scope["path"].removeprefix("/")
+        if name.endswith(".vtt"):
+            return self._text(scope, session, name)
         try:
             rendition, number = locate(session.plan, name)
         except KeyError:
@@ -46,6 +49,20 @@ class MediaApp:
         kind = "audio/mp4" if isinstance(rendition, AudioTrack) else "video/mp4"
         headers = {"cache-control": f"public, {files.FOREVER}"}
         return files.file_answer(scope, session.folder / name, media_type=kind, etag=etag, headers=headers)
+
+    def _text(self, scope: Scope, session: Session, name: str) -> Response:
+        """Subtitles: of those that players are told of all files are there."""
+        for text in self._screening.texts:
+            segments = map(text.segment_name, range(text.segment_count))
+            if name in (text.whole_name, text.empty_name, *segments):
+                return files.file_answer(
+                    scope,
+                    session.folder / name,
+                    media_type="text/vtt; charset=utf-8",
+                    etag=f'"{text.key}-{name.rpartition("/")[2]}"',
+                    headers={"cache-control": f"public, {files.FOREVER}"},
+                )
+        return not_found()
 
 
 def segment_etag(plan: Plan, rendition: Rung | AudioTrack, number: int | None) -> str:

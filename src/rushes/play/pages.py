@@ -17,14 +17,15 @@ DIST = Path(rushes.web.__file__).parent / "dist"
 PAGES = {"/": "index.html", "/shaka": "shaka.html", "/dash": "dash.html", "/native": "native.html"}
 
 #: Only what comes from this server. media-chrome's components carry <style> elements in their shadow trees, hence
-#: 'unsafe-inline' for styles; blob: is how Media Source Extensions are named.
+#: 'unsafe-inline' for styles; blob: is how Media Source Extensions are named, and the
+#: track that Shaka shows subtitles by has an address of data:.
 POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data:",
-        "media-src 'self' blob:",
+        "media-src 'self' blob: data:",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",

@@ -26,13 +26,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def routes(screening: Screening) -> list[Route]:
     """Every address of a playlist; all answer HEAD as well as GET."""
 
-    def served(make: Callable[[Session, Request], Response]) -> Endpoint:
+    def served(make: Callable[[Screening, Session, Request], Response]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             try:
                 session = await screening.ready()
             except Unavailable as error:
                 return unavailable(str(error))
-            return make(session, request)
+            return make(screening, session, request)
 
         return endpoint
 
@@ -42,37 +42,39 @@ def routes(screening: Screening) -> list[Route]:
         Route("/manifest.mpd", served(_manifest)),
         Route("/{rendition}/index.m3u8", served(_one_rung)),
         Route("/{rendition}/iframes.m3u8", served(_iframes)),
+        Route("/{rendition}/subs.m3u8", served(_text_playlist)),
         Route("/{rendition}/video.m3u8", served(partial(_media_playlist, Rung))),
         Route("/{rendition}/audio.m3u8", served(partial(_media_playlist, AudioTrack))),
     ]
 
 
-def _public(session: Session, request: Request) -> Response:
+def _public(screening: Screening, session: Session, request: Request) -> Response:
     """Only rungs that can be fed now, of one codec: any player may take any of them."""
     rungs = hls.masters(session.plan, session.fed_rungs()).get(f"{request.path_params['master']}.m3u8")
     if rungs is None:
         return not_found()
-    return _changing(hls.multivariant(session.plan, rungs, session.measured()), HLS)
+    return _changing(hls.multivariant(session.plan, rungs, session.measured(), screening.texts), HLS)
 
 
-def _whole(session: Session, _: Request) -> Response:
-    """For our page: it is told by events which rungs can be fed, as hls.js reads this only once."""
+def _whole(_: Screening, session: Session, __: Request) -> Response:
+    """For our page: hls.js reads this only once, and events tell which rungs can be fed and of subtitles."""
     names = hls.rungs_for_page(session.plan, session.fed_rungs())
     return _changing(hls.multivariant(session.plan, names, session.measured(), together=True), HLS)
 
 
-def _manifest(session: Session, _: Request) -> Response:
-    return _changing(dash.manifest(session.plan, session.fed_rungs(), session.measured()), DASH)
+def _manifest(screening: Screening, session: Session, _: Request) -> Response:
+    manifest = dash.manifest(session.plan, session.fed_rungs(), session.measured(), screening.texts)
+    return _changing(manifest, DASH)
 
 
-def _one_rung(session: Session, request: Request) -> Response:
+def _one_rung(screening: Screening, session: Session, request: Request) -> Response:
     name = request.path_params["rendition"]
     if name not in {rung.name for rung in session.plan.rungs}:
         return not_found()
-    return _changing(hls.rung_playlist(session.plan, name, session.measured()), HLS)
+    return _changing(hls.rung_playlist(session.plan, name, session.measured(), screening.texts), HLS)
 
 
-def _iframes(session: Session, request: Request) -> Response:
+def _iframes(_: Screening, session: Session, request: Request) -> Response:
     """Only of a complete rung: its parts of files are known then."""
     name = request.path_params["rendition"]
     rung = next((rung for rung in session.plan.rungs if rung.name == name), None)
@@ -81,7 +83,16 @@ def _iframes(session: Session, request: Request) -> Response:
     return _changing(hls.iframe_playlist(rung, session.keyframe_bytes(name)), HLS)
 
 
-def _media_playlist(kind: type[Rung | AudioTrack], session: Session, request: Request) -> Response:
+def _text_playlist(screening: Screening, session: Session, request: Request) -> Response:
+    text = next((text for text in screening.texts if text.name == request.path_params["rendition"]), None)
+    if text is None:
+        return not_found()
+    return _changing(hls.text_playlist(text, session.plan.duration_s), HLS)
+
+
+def _media_playlist(
+    kind: type[Rung | AudioTrack], _: Screening, session: Session, request: Request
+) -> Response:
     try:
         rendition = session.plan.rendition(request.path_params["rendition"])
     except KeyError:

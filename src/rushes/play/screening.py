@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rushes.engine import EngineError
 from rushes.engine.events import Event, Failed, Published
+from rushes.engine.plan import Rung, locate
 from rushes.engine.session import Session
+from rushes.engine.webvtt import TextTrack
 
 from .coverage import Coverage
 from .holds import Holds
+from .texts import Reading, ReadTexts
 
 
 class Unavailable(Exception):
@@ -24,6 +27,7 @@ class Screening:
 
     `prepare` reads and plans the file and returns a session, which is started and closed here; it runs in a thread of
     its own. What it raises is shown as the reason why there is nothing to see, and `on_failed` is called.
+    Subtitles are read by `read_texts` when a first picture is there: whoever waits for that shares no core with them.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class Screening:
         prepare: Callable[[], Session],
         hold_s: float,
         on_failed: Callable[[], None] | None = None,
+        read_texts: ReadTexts | None = None,
     ) -> None:
         self.title = title
         self.hold_s = hold_s
@@ -41,8 +46,11 @@ class Screening:
         self.closing = False
         self.holds = Holds(hold_s)
         self.failures: list[Failed] = []
+        self.texts: tuple[TextTrack, ...] = ()
         self._prepare = prepare
         self._on_failed = on_failed
+        self._read_texts = read_texts
+        self._reading: Reading | None = None
         self._settled: asyncio.Future[None] | None = None  # done when there is a session, or an error
         self._watchers: set[asyncio.Event] = set()
         self._unsubscribe: Callable[[], None] | None = None
@@ -60,6 +68,8 @@ class Screening:
         self.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()
+        if self._reading is not None:
+            await asyncio.to_thread(self._reading.close)
         if self.session is not None:
             await asyncio.to_thread(self.session.close)
 
@@ -122,6 +132,8 @@ class Screening:
         session.start()
         # What an earlier run left in the folder; what is told twice does no harm.
         self.coverage.scan(session.published)
+        if session.status().state != "encoding":
+            self._begin_texts()
         self._settle()
 
     def _fail(self, reason: str) -> None:
@@ -139,9 +151,32 @@ class Screening:
         if isinstance(event, Published):
             if self.coverage is not None:
                 self.coverage.add(event.name)
+            if self._is_picture(event.name):
+                self._begin_texts()
         elif isinstance(event, Failed):
             self.failures.append(event)
         self.holds.on_event(event)
+        self._tell()
+
+    def _is_picture(self, name: str) -> bool:
+        """Whether that is a segment of the picture; of sound alone any segment is."""
+        assert self.session is not None
+        rendition, number = locate(self.session.plan, name)
+        return number is not None and (isinstance(rendition, Rung) or not self.session.plan.rungs)
+
+    def _begin_texts(self) -> None:
+        """Once."""
+        if self._read_texts is None or self.session is None or self._reading is not None or self.closing:
+            return
+        loop = asyncio.get_running_loop()
+
+        def show(texts: Sequence[TextTrack]) -> None:
+            _call(loop, self._show_texts, tuple(texts))
+
+        self._reading = Reading(self._read_texts, self.session, show)
+
+    def _show_texts(self, texts: tuple[TextTrack, ...]) -> None:
+        self.texts = texts
         self._tell()
 
     def _tell(self) -> None:

@@ -207,7 +207,7 @@ def snapshot(video: Video) -> dict[str, Any]:
                     "label": text.label,
                     "language": text.language,
                     "default": text.default,
-                    "kind": "captions" if text.hearing_impaired else "subtitles",
+                    "kind": text.kind,
                     "url": addresses.of(text.whole_name),
                 }
                 for text in stream.texts

@@ -132,6 +132,9 @@ class Encode(models.Model):
     subtitles_done = models.BooleanField(default=False)
     loudness_done = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
+    verified_at = models.DateTimeField(
+        null=True, blank=True
+    )  # its streams; what is made from them may still come
     completed_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
 
