@@ -28,7 +28,27 @@ export HOST PORT RUSHES_VAR FILE RUSHES_CLIPS
 # A failed step leaves no file behind that looks finished.
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.DEFAULT_GOAL := help
 .PHONY: help venv run test e2e bench lint format lock clean
+
+# What goals need first, and the run itself, is done as the making of an included makefile. Where a rule fails, make adds
+# a line of its own and ends with 2; where the makefile of an `-include` can't be made it says nothing and goes on, here
+# with a question: is the goal done (-q)? It is not, so make ends with 1, and the one line is that of the step that
+# failed. Where all went well, make starts anew, with MAKE_RESTARTS set and no question.
+READIED := $(filter venv run test e2e bench lint format lock,$(MAKECMDGOALS))
+READY := $(READIED:%=ready-%)
+.PHONY: $(READY)
+ifdef READIED
+ifneq (,$(findstring n,$(firstword -$(MAKEFLAGS)))) # make -n: makes included makefiles all the same
+$(READIED): %: ready-%
+else ifeq (,$(MAKE_RESTARTS))
+MAKEFLAGS += -q
+-include $(STAMPS)/ready.mk
+endif
+endif
+
+$(STAMPS)/ready.mk: $(READY)
+	@touch $@
 
 help:
 	@echo "make run    web and workers; HOST, PORT, RUSHES_VAR (database, media, credentials). FILE=...: play that file only"
@@ -39,8 +59,13 @@ help:
 	@echo "make lint   style, types and the direction of imports; make format mends the style"
 	@echo "make lock   pin the newest packages that requirements/*.in and frontend/package.json allow"
 
-venv: $(STAMPS)/runtime $(STAMPS)/dev $(WEB_DIST)/versions.json
-	@: # says nothing when nothing is to be done
+venv run:
+	@: # they are ready
+
+ready-venv ready-test ready-e2e ready-bench ready-lint ready-format: \
+		$(STAMPS)/runtime $(STAMPS)/dev $(WEB_DIST)/versions.json
+
+ready-lock: $(STAMPS)/venv
 
 $(STAMPS)/venv:
 	@scripts/make-venv.sh $(VENV)
@@ -70,11 +95,11 @@ $(WEB_DIST)/versions.json: frontend/node_modules/.installed frontend/build.mjs \
 		$(shell find frontend/src -type f)
 	@scripts/npm.sh $(VENV) run --silent build
 
-run: $(STAMPS)/runtime $(WEB_DIST)/versions.json $(patsubst %,$(STAMPS)/engine-%,$(filter $(ENGINES),$(RUSHES_DELIVERY))) \
+ready-run: $(STAMPS)/runtime $(WEB_DIST)/versions.json $(patsubst %,$(STAMPS)/engine-%,$(filter $(ENGINES),$(RUSHES_DELIVERY))) \
 		$(if $(RUSHES_CAPTIONS_MODEL),$(STAMPS)/engine-captions)
 	@scripts/run.sh $(VENV)
 
-test: venv
+test:
 ifdef ARGS
 	@$(PYTHON) -m pytest $(ARGS)
 	@echo "The tests marked \"databases\" again, on Postgres:"
@@ -88,23 +113,23 @@ else
 	@RUSHES_TEST_DATABASE=postgres $(PYTHON) -m pytest -m databases $(CONTRACT)
 endif
 
-e2e: venv
+e2e:
 	@$(PYTHON) -m pytest -m e2e $(ARGS)
 
-bench: venv
+bench:
 	@for script in benchmarks/bench_*.py; do $(PYTHON) "$$script" || exit 1; done
 
-lint: venv
+lint:
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@PYTHONPATH=src $(VENV)/bin/lint-imports --no-logo
 
-format: venv
+format:
 	@$(PYTHON) -m ruff check --fix
 	@$(PYTHON) -m ruff format
 
-lock: $(STAMPS)/venv
+lock:
 	@scripts/lock.sh $(VENV)
 
 clean:

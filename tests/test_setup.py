@@ -73,27 +73,6 @@ def test_python_may_be_named_by_a_path_with_a_space(tmp_path: Path) -> None:
     assert find_python(tmp_path, PYTHON=str(python)).returncode == 0
 
 
-def test_make_says_the_same_line_and_leaves_no_half_made_environment(tmp_path: Path) -> None:
-    for name in ("Makefile", "scripts", "requirements", "frontend/src"):
-        link = tmp_path / "clone" / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(ROOT / name)
-    python = install_python(tmp_path / "bin", "python3", WITHOUT_VENV)
-    ended = subprocess.run(
-        ["make", "venv", f"PYTHON={python}"],
-        cwd=tmp_path / "clone",
-        env={"PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode != 0
-    ours = [line for line in ended.stderr.splitlines() if not line.startswith("make")]
-    assert len(ours) == 1
-    assert "lacks the venv module" in ours[0]
-    assert not (tmp_path / "clone" / ".venv").exists()
-
-
 @pytest.mark.parametrize("name", ["base", "build", "dev", "node"])
 def test_every_locked_package_has_hashes_and_no_registry_is_named(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()

@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from rushes.config.environment import VARIABLES
+from tests.clones import MADE, make, make_clone
 
-ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 90.0
 #: The promise; the processes' own graces add up to less, however busy the machine is.
 STOP_LIMIT_S = 10.0
@@ -77,10 +77,15 @@ def _is(process: psutil.Process, name: str) -> bool:
         return False
 
 
-def start(command: list[str], folder: Path, **variables: str) -> Running:
+def start(command: list[str], folder: Path, *, process_group: int | None = None, **variables: str) -> Running:
     """Start it and wait until it says how to get in."""
     process = subprocess.Popen(
-        command, env=environ(folder, **variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=environ(folder, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=process_group,
     )
     assert process.stdout is not None
     printed = []
@@ -168,14 +173,23 @@ def test_ctrl_c_ends_all_of_it_and_the_second_start_is_quick_and_the_same(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_to_make_alone_ends_all_of_it(folder: Path, tmp_path: Path, number: int) -> None:
     """As process managers do it: make, and nobody else, gets the signal."""
-    makefile = tmp_path / "Makefile"
-    makefile.write_text(f"run:\n\t@'{ROOT}/scripts/run.sh' '{sys.prefix}'\n")
-    running = start(["make", "-f", str(makefile), "run"], folder, HOST="127.0.0.1", PORT="0")
+    clone = make_clone(tmp_path, *MADE)
+    running = start(make("run", "PORT=0", "-C", str(clone)), folder)
     family = running.family()
     assert any(_is(process, "serve") for process in family)
     running.process.send_signal(number)
     running.process.wait(STOP_LIMIT_S)
     wait_until(lambda: not any(process.is_running() for process in family), STOP_LIMIT_S)
+
+
+def test_ctrl_c_at_make_ends_all_of_it(folder: Path, tmp_path: Path) -> None:
+    """As a terminal does it: everybody gets the signal."""
+    clone = make_clone(tmp_path, *MADE)
+    running = start(make("run", "PORT=0", "-C", str(clone)), folder, process_group=0)
+    family = running.family()
+    os.killpg(running.process.pid, signal.SIGINT)
+    running.process.wait(STOP_LIMIT_S)
+    assert not psutil.wait_procs(family, 0)[1], "something was left running"
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(folder: Path) -> None:
