@@ -165,6 +165,8 @@ def test_whatever_goes_wrong_at_any_moment_every_job_is_done_once(world: World) 
     wait_until(all_done, 2 * LIMIT_S, "all is suffered and done")
     assert [(status_of(job), commits(job)) for job in jobs] == [(Status.COMPLETED, 1)] * len(jobs)
     assert sum(job.failures for job in jobs) <= len(jobs) / 3
+    # Nobody revives in the next test what may be about to end, as Celery does when its broker goes at a bad moment.
+    world.kill()
 
 
 @pytest.mark.timeout(180 + 5 * KILLS)
@@ -201,6 +203,7 @@ def test_random_kills_lose_nothing_and_commit_nothing_twice(world: World, tmp_pa
     print(
         f"{type(world).__name__}: {len(jobs)} jobs, killed {dict(killed)}; {again} done again; seed {KILL_SEED}"
     )
+    world.kill()
 
 
 def test_workers_that_are_told_to_stop_give_their_jobs_back_in_5_seconds(world: World) -> None:
@@ -213,6 +216,19 @@ def test_workers_that_are_told_to_stop_give_their_jobs_back_in_5_seconds(world: 
     world.wait(30)
     assert (status_of(job), job.interruptions, job.failures) == (Status.PENDING, 0, 0)
     cancel([job.pk])
+
+
+def test_workers_of_which_a_process_hangs_end_when_they_are_told_to(world: World) -> None:
+    world.kill()
+    world.start()
+    wait_for(put(), Status.COMPLETED)
+    parents = {process.pid for process in world.processes()}
+    last = [process for process in world.processes() if process.ppid() in parents]
+    hanging = [process for process in last if "standby" not in process.cmdline()][-1:]
+    send(signal.SIGSTOP, hanging)
+    world.stop()
+    world.wait(30)  # three times what `make run` promises
+    assert not psutil.wait_procs(hanging, 15)[1]
 
 
 def test_the_best_job_of_what_an_emptied_engine_has_forgotten_goes_first(world: World) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from celery import Celery, signals
@@ -16,7 +18,7 @@ from kombu.exceptions import ChannelError, KombuError
 from rushes.jobs import handlers
 from rushes.jobs.queues import QUEUES
 
-from . import stopline
+from . import lastword, stopline
 from .attending import attend
 from .engine import Engine, EngineAway
 from .names import celery_name, in_order
@@ -153,6 +155,7 @@ def _begin(sender: Any, **_: Any) -> None:
     """Before the pool is forked."""
     global _sidecar
     handlers.load()
+    lastword.let_children_die_with_us()
     served = set(sender.app.amqp.queues.consume_from)
     slots = {name: sender.concurrency for name, queue in BY_QUEUE.items() if queue.name in served}
     name = stopline.draw("celery")
@@ -164,6 +167,7 @@ def _begin(sender: Any, **_: Any) -> None:
 def _stop(**_: Any) -> None:
     """At the first signal: what runs is given back."""
     stopline.pull()
+    lastword.speak_later(partial(os._exit, 1))
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
-import threading
 import time
 from typing import Any, ClassVar
 
@@ -24,8 +21,8 @@ from rushes.jobs.clock import FromNow
 from rushes.jobs.models import Worker
 from rushes.jobs.queues import QUEUES
 
-from . import stopline
-from .attending import GRACE_S, attend
+from . import lastword, stopline
+from .attending import attend
 from .database import Waker, make_waker
 from .engine import Engine, EngineAway
 from .names import q2_key, q2_queues
@@ -33,10 +30,7 @@ from .names import q2_key, q2_queues
 TASK = "rushes.jobs.delivery.q2.attend_to"
 #: A cluster that was not heard of for so many beats is gone.
 SILENT_BEATS = 3
-#: From the signal to the end of what does not end by itself. Jobs are given back long before.
-STOP_LIMIT_S = GRACE_S + 2
 LAST_WORD_S = 2.0
-_PR_SET_PDEATHSIG = 1
 
 
 def attend_to(queue: str) -> None:
@@ -119,9 +113,7 @@ class GivingCluster(Cluster):  # type: ignore[misc]
             return
         self._stops = True
         stopline.pull()
-        last_word = threading.Timer(STOP_LIMIT_S, self._end)
-        last_word.daemon = True
-        last_word.start()
+        lastword.speak_later(self._end)
         super().sig_handler(signum, frame)
 
     def _end(self) -> None:
@@ -149,17 +141,11 @@ def run_cluster() -> None:
     """Run the cluster that Q_CLUSTER_NAME names until a signal, or the violent end of one of its processes, ends it."""
     connections.close_all()  # no child may inherit one
     cluster_module.Sentinel = WaryGuard
-    os.register_at_fork(after_in_child=_die_with_the_parent)
+    lastword.let_children_die_with_us()  # those of a guard that was killed hold each other's pipes open
     cluster = GivingCluster()
     cluster.start()
     if cluster.sentinel is not None:
         cluster.sentinel.join()
-
-
-def _die_with_the_parent() -> None:
-    """Nobody else would end those whose guard was killed: they hold each other's pipes open. Of Linux alone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def make() -> Engine:

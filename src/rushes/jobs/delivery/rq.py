@@ -18,7 +18,7 @@ from rq.job import Job
 
 from rushes.jobs.queues import QUEUES
 
-from . import stopline
+from . import lastword, stopline
 from .attending import GRACE_S
 from .engine import Engine, EngineAway
 from .names import rq_name
@@ -103,6 +103,7 @@ class TranscodeWorker(rq.Worker):
         """The first signal: what runs is given back."""
         self.asked_to_stop = True
         stopline.pull()
+        lastword.speak_later(self.kill_horse)
         try:
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
         except RedisError:  # where it looks up its own state; the loop ends at the next look all the same
