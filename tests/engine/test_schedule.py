@@ -168,6 +168,15 @@ def test_a_wish_that_the_ladder_is_making_is_also_made_alone() -> None:
     assert board.next_urgent() == alone(LEAD, 0)
 
 
+def test_what_is_wanted_is_just_what_somebody_waits_for() -> None:
+    board = Board(ENCODED)
+    board.want("480p", segment_of(ENCODED, "480p", 9))
+    assert board.is_wanted(alone("480p", 9))
+    assert not board.is_wanted(alone("480p", 8))
+    assert not board.is_wanted(alone(LEAD, 9))
+    assert not board.is_wanted(Task(kind="ladder", renditions=LADDER, chunk=9))
+
+
 def test_a_wish_for_what_is_there_is_none() -> None:
     board = Board(ENCODED)
     board.done(LEAD, 2)

@@ -209,6 +209,18 @@ def test_a_wait_ends_when_it_is_cancelled_and_leaves_nothing_locked(tmp_path: Pa
     assert not any(is_locked(path) for path in tmp_path.iterdir())
 
 
+def test_two_background_slots_give_way_while_urgent_work_is_done(tmp_path: Path) -> None:
+    slots = Slots(tmp_path, 3)
+    names = ("cpu-0", "cpu-1", "cpu-2")
+    with slots.background(), slots.background(), slots.background():
+        assert not any(map(slots.must_give_way, names))
+        with Slots(tmp_path, 3).urgent():
+            with Slots(tmp_path, 3, reserved=2).urgent():
+                assert list(map(slots.must_give_way, names)) == [True, True, False]
+            assert list(map(slots.must_give_way, names)) == [True, True, False]
+        assert not any(map(slots.must_give_way, names))
+
+
 def test_a_program_started_meanwhile_does_not_keep_the_slot(tmp_path: Path) -> None:
     slots = Slots(tmp_path, 1)
     with slots.background():

@@ -115,12 +115,12 @@ class Child:
         drained = not any(key.data != "exit" for key in self._selector.get_map().values())
         return drained or (self._drain_until_s is not None and time.monotonic() > self._drain_until_s)
 
-    def read(self) -> list[tuple[str, bytes]]:
-        """Wait at most a tick; return blocks of ("stdout" | "stderr", bytes); reap the program when it has ended."""
+    def read(self, tick_s: float = TICK_S) -> list[tuple[str, bytes]]:
+        """Wait at most `tick_s`; return blocks of ("stdout" | "stderr", bytes); reap the program when it has ended."""
         blocks = []
         pipes_left = any(key.data != "exit" for key in self._selector.get_map().values())
         # Without pidfd and with both pipes closed nothing wakes us: look more often.
-        pause_s = TICK_S if pipes_left or self._pid_fd is not None else 0.01
+        pause_s = tick_s if pipes_left or self._pid_fd is not None else 0.01
         for key, _ in self._selector.select(pause_s):
             if key.data == "exit":
                 continue
@@ -144,6 +144,15 @@ class Child:
             if politely:
                 self._kill_at_s = time.monotonic() + POLITE_S
         self._signal(signal.SIGTERM if politely else signal.SIGKILL)
+        self.resume()  # one that is paused hears of it first when it goes on
+
+    def pause(self) -> None:
+        """Stand still until `resume`; the kernel still ends it with its parent."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on, where it stands still."""
+        self._signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Kill what still runs, reap it, close the pipes. To be called in any case."""

@@ -18,6 +18,7 @@ from .assembly import AudioAssembly, BrokenPromise, Made, VideoAssembly
 from .audio_command import AAC_PRIMING_FRAMES, audio_command, audio_copy_command, audio_window
 from .command import BACKS_S, copy_command, entry_s, ladder_command
 from .decoding import DecodeLog, same_damage
+from .giving_way import never
 from .plan import AudioTrack, Plan, Rung
 from .process import Cancelled, FfmpegFailed, Limits, ffmpeg_argv, scratch_folder, start
 from .settings import AAC_FRAME_SAMPLES
@@ -57,6 +58,8 @@ class Watch:
     """How a chunk is made for whoever asked: politely in the background or at once, and whom to tell."""
 
     nice: int = 0
+    #: Whether to stand still for a while; pictures do, and all else takes too little to be in anybody's way.
+    gives_way: Callable[[], bool] = never
     cancel: threading.Event = field(default_factory=threading.Event)
     published: Callable[[str], None] = lambda name: None
 
@@ -90,7 +93,9 @@ def make_video_chunk(plan: Plan, rungs: Sequence[Rung], chunk: int, bench: Bench
                 for rung, output in zip(rungs, outputs, strict=True)
             ]
             log = DecodeLog()
-            run = _run(body, scratch, bench, watch, log, assemblies, partial(log.clean, needed_s))
+            run = _run(
+                body, scratch, bench, watch, log, assemblies, partial(log.clean, needed_s), watch.gives_way
+            )
             runs.append(run)
             damaged = not log.healed_before(start_s)
             inherent = damaged and len(runs) > 1 and same_damage(runs[-2].log, log, start_s)
@@ -154,13 +159,15 @@ def _run(
     log: DecodeLog,
     assemblies: Sequence[VideoAssembly | AudioAssembly],
     may_publish: Callable[[], bool],
+    gives_way: Callable[[], bool] = never,
 ) -> _Run:
     """Run ffmpeg and harvest its outputs. What trying again cannot mend is told as `problem`, the rest raised."""
     argv = ffmpeg_argv(bench.ffmpeg, body)
     problem: EngineError | None = None
     cpu_s = wall_s = 0.0
     try:
-        with start(argv, scratch=scratch, limits=Limits(nice=watch.nice), on_line=log.add) as run:
+        limits = Limits(nice=watch.nice)
+        with start(argv, scratch=scratch, limits=limits, on_line=log.add, gives_way=gives_way) as run:
             while not run.wait_for(_HARVEST_BACKGROUND_S if watch.nice else _HARVEST_URGENT_S):
                 if watch.cancel.is_set():
                     run.cancel()

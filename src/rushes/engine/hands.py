@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
+from .giving_way import never
 from .schedule import Board, Task
 from .slots import Slots, SlotWaitCancelled
 
@@ -18,9 +20,9 @@ BACKGROUND_NICE = 10
 class Hands:
     """Background hands, which wait for a slot, and urgent ones, which make what somebody waits for and nothing else.
 
-    `board` is asked with `lock` held, which is notified where there may be something new to do. `make` gets a task and
-    how nice to be; it tells the board what became of it. All end when it is `over`, or at `stop`; where one ends by a
-    fault, `died` is told of it.
+    `board` is asked with `lock` held, which is notified where there may be something new to do. `make` gets a task, how
+    nice to be and whether to give way (as `Watch`); it tells the board what became of it. All end when it is `over`, or
+    at `stop`; where one ends by a fault, `died` is told of it.
     """
 
     def __init__(
@@ -31,7 +33,7 @@ class Hands:
         *,
         background: int,
         urgent: int,
-        make: Callable[[Task, int], None],
+        make: Callable[[Task, int, Callable[[], bool]], None],
         over: Callable[[], bool],
         stop: threading.Event,
         died: Callable[[Exception], None],
@@ -68,14 +70,20 @@ class Hands:
         while not self._over_or_stopped:
             # The slot first, the task then: what is best changes while one waits for a slot.
             try:
-                with self._slots.background(self._stop):
+                with self._slots.background(self._stop) as slot:
                     task = self._take(lambda: self._board.next_background(lead_first=self._watched))
                     if task is not None:
-                        self._make(task, BACKGROUND_NICE)
+                        self._make(task, BACKGROUND_NICE, partial(self._gives_way, task, slot))
                         continue
             except SlotWaitCancelled:
                 return
             self._wait_for_work()
+
+    def _gives_way(self, task: Task, slot: str) -> bool:
+        if not self._slots.must_give_way(slot):
+            return False
+        with self._lock:
+            return not self._board.is_wanted(task)
 
     def _urgent(self) -> None:
         while not self._over_or_stopped:
@@ -85,7 +93,7 @@ class Hands:
                 continue
             try:
                 with self._slots.urgent(self._stop):
-                    self._make(task, 0)
+                    self._make(task, 0, never)
             except SlotWaitCancelled:
                 return
 

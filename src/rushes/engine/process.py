@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from rushes.engine.child import Child, Exit
+from rushes.engine.giving_way import Way, never
 from rushes.engine.limits import INPUT_GUARDS, Limits, check_input_guards, ffmpeg_argv, input_guards
 from rushes.engine.lines import LineSplitter, StderrTail
 from rushes.engine.outcome import (
@@ -81,11 +82,13 @@ class FfmpegRun:
         on_progress: Callable[[Progress], None] | None,
         on_line: Callable[[str], None] | None,
         reads: Iterable[Path] = (),
+        gives_way: Callable[[], bool] = never,
     ) -> None:
         self.command = shlex.join(argv)
         self._argv, self._limits, self._scratch = tuple(argv), limits, scratch
         self._on_progress, self._on_line = on_progress, on_line
         self._reads = tuple(reads)
+        self._way = Way(gives_way)
         self._stderr = StderrTail()
         self._child: Child | None = None
         self._outcome: Finished | BaseException | None = None
@@ -157,13 +160,14 @@ class FfmpegRun:
         stdout, stderr = LineSplitter(), LineSplitter()
         output = _OutputWatch(self._scratch, self._limits.output_bytes)
         while not child.finished:
-            for pipe, block in child.read():
+            for pipe, block in child.read(self._way.tick_s):
                 if pipe == "stdout":
                     self._report(progress, stdout.feed(block))
                 else:
                     self._say(stderr.feed(block))
             _stop_beyond(child, self._limits)
             output.stop_beyond(child)
+            self._way.look(child)
         self._say(stderr.end())
         raise_for_outcome(child, self._argv, self._limits, self._stderr.lines)
         assert child.exit is not None
@@ -195,6 +199,7 @@ def start(
     on_progress: Callable[[Progress], None] | None = None,
     on_line: Callable[[str], None] | None = None,
     reads: Iterable[Path] = (),
+    gives_way: Callable[[], bool] = never,
 ) -> FfmpegRun:
     """Start ffmpeg with a command of `ffmpeg_argv`; its working folder is `scratch`, so name inputs absolutely.
 
@@ -202,11 +207,12 @@ def start(
     arguments of their own, and `reads`: what is named only within an argument, such as a filter's.
     `on_line` gets each line of stderr as it comes, cut at 4,096 characters, unprintable ones replaced; both callbacks
     are called in the run's thread, must be quick, and end the run by raising: `wait` then raises the same.
+    While `gives_way` says so the run stands still, in all for GIVES_WAY_S at most. It is asked ten times a second.
     What the scratch folder held before does not count as output.
     Raises UnguardedInput when an input lacks INPUT_GUARDS, OSError when nothing can be spawned.
     """
     check_input_guards(argv)
-    return FfmpegRun(argv, limits or Limits(), scratch, on_progress, on_line, reads)
+    return FfmpegRun(argv, limits or Limits(), scratch, on_progress, on_line, reads, gives_way)
 
 
 def run_tool(

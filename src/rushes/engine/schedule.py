@@ -109,6 +109,10 @@ class Board:
         """What somebody waits for, the newest wish first."""
         return next(filter(None, (self._alone(name, chunk) for name, chunk in reversed(self._wanted))), None)
 
+    def is_wanted(self, task: Task) -> bool:
+        """Whether somebody waits for just this; urgent hands make something bigger apart."""
+        return len(task.renditions) == 1 and (task.renditions[0], task.chunk) in self._wanted
+
     def next_background(self, *, lead_first: bool) -> Task | None:
         """The next chunk in playing order; with `lead_first` what a viewer needs first, then the ladder.
 

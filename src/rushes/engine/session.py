@@ -180,9 +180,10 @@ class Session:
 
     # What hands do
 
-    def _make(self, task: Task, nice: int) -> None:
+    def _make(self, task: Task, nice: int, gives_way: Callable[[], bool]) -> None:
+        watch = Watch(nice=nice, gives_way=gives_way, cancel=self._stop, published=self._on_published)
         try:
-            outcome = self._run(task, Watch(nice=nice, cancel=self._stop, published=self._on_published))
+            outcome = self._run(task, watch)
         except Cancelled:
             self._put_back(task)
         except FfmpegInterrupted as error:

@@ -21,6 +21,9 @@ from rushes.engine import EngineError
 
 _POLL_S = 0.01  # of the one waiter per host and kind that stands at the slots
 _QUEUE_POLL_S = (0.002, 0.1)  # of the others, from the first look to the later ones
+#: An ffmpeg alone keeps so many cores busy, with a thread each for decoder, filters and encoder: beside urgent work as
+#: many background slots give way, however many there are.
+_GIVE_WAY = 2
 _CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -47,10 +50,12 @@ class Slots:
             raise ValueError(f"Slots need count >= 1 and reserved >= 0, not {self.count} and {reserved}")
         _make_private(self.folder)
         self._common = tuple(self.folder / f"cpu-{number}.lock" for number in range(self.count))
+        self._giving_way = frozenset(path.stem for path in self._common[:_GIVE_WAY])
         self._reserved = tuple(self.folder / f"reserved-{number}.lock" for number in range(reserved))
         self._background_queue = self.folder / "background-queue.lock"
         self._urgent_queue = self.folder / "urgent-queue.lock"
         self._urgent_mark = self.folder / "urgent-waits.lock"
+        self._urgent_work = self.folder / "urgent-works.lock"
 
     @contextmanager
     def background(self, cancel: threading.Event | None = None) -> Iterator[str]:
@@ -79,18 +84,24 @@ class Slots:
         Raises SlotWaitCancelled.
         """
         turn = _wait_for_lock(self._urgent_queue, cancel)
-        # Not the queue's own lock: background work looks by locking for a moment, which must not cost a turn.
-        mark = os.open(self._urgent_mark, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(mark, fcntl.LOCK_SH)
-            slot = self._wait_for_slot(self._common + self._reserved, cancel, may_take=lambda: True)
+            # Not the queue's own lock: background work looks by locking for a moment, which must not cost a turn.
+            with _marked(self._urgent_mark):
+                slot = self._wait_for_slot(self._common + self._reserved, cancel, may_take=lambda: True)
         finally:
-            _unlock(mark)
             _unlock(turn)
         try:
-            yield slot.name
+            with _marked(self._urgent_work):
+                yield slot.name
         finally:
             _unlock(slot.descriptor)
+
+    def must_give_way(self, name: str) -> bool:
+        """Whether what is done in the background slot of that name had better pause: urgent work is done beside it.
+
+        A low priority alone gives a fifth of two cores away, for the kernel evens its queues out now and then.
+        """
+        return name in self._giving_way and _is_locked(self._urgent_work)
 
     def _wait_for_slot(
         self, paths: tuple[Path, ...], cancel: threading.Event | None, *, may_take: Callable[[], bool]
@@ -104,11 +115,7 @@ class Slots:
             _pause(_POLL_S, cancel)
 
     def _no_urgent_waits(self) -> bool:
-        descriptor = _try_lock(self._urgent_mark)
-        if descriptor is None:
-            return False
-        _unlock(descriptor)
-        return True
+        return not _is_locked(self._urgent_mark)
 
 
 class _Slot(NamedTuple):
@@ -153,6 +160,26 @@ def _try_lock(path: Path) -> int | None:
         descriptor
     )  # a cleaner of /tmp removes what looks old, and then two holders would not see each other
     return descriptor
+
+
+@contextmanager
+def _marked(path: Path) -> Iterator[None]:
+    """Beside others who mark the same."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        _unlock(descriptor)
+
+
+def _is_locked(path: Path) -> bool:
+    """Or looked at by another at this very moment."""
+    descriptor = _try_lock(path)
+    if descriptor is None:
+        return True
+    _unlock(descriptor)
+    return False
 
 
 def _unlock(descriptor: int) -> None:

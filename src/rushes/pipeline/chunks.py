@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import Error
@@ -19,6 +20,7 @@ from rushes.engine.chunk import (
     make_copy_chunk,
     make_video_chunk,
 )
+from rushes.engine.giving_way import never
 from rushes.engine.plan import AudioTrack, Plan, Rung
 from rushes.engine.process import LimitExceeded
 from rushes.jobs.handlers import Claimed, Handler, Report, Unmendable
@@ -82,15 +84,18 @@ class ChunkHandler(Handler):
                 with suppress(Error):  # the chunk's commit says it too
                     begin_to_play(encode)
 
-        watch = Watch(
-            nice=0 if waited_for else workshop.BACKGROUND_NICE, cancel=report.cancel, published=published
-        )
-        slot = slots.urgent(report.cancel) if waited_for else slots.background(report.cancel)
-        with workshop.interruptions(), slot:
+        taken = slots.urgent(report.cancel) if waited_for else slots.background(report.cancel)
+        with workshop.interruptions(), taken as slot:
             # Somebody may have waited for it, and got it, while this stood in line for its slot.
             names = _missing(encode, names, job.args["chunk"])
             if not names:
                 return Made()
+            watch = Watch(
+                nice=0 if waited_for else workshop.BACKGROUND_NICE,
+                gives_way=never if waited_for else partial(slots.must_give_way, slot),
+                cancel=report.cancel,
+                published=published,
+            )
             try:
                 return Made(outcome=make(plan_of(encode.pk), names, job.args["chunk"], bench, watch))
             except UndecodableChunk as error:

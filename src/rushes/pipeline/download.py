@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db import transaction
 
 from rushes.engine.assembly import BrokenPromise, ForeignInit
@@ -92,13 +94,18 @@ def _encode(plan: Plan, own: tuple[Rung | AudioTrack, ...], encode: Encode, repo
         store=hls_store(encode.video_id),
         scratch=workshop.scratch(),
     )
-    watch = Watch(nice=workshop.BACKGROUND_NICE, cancel=report.cancel)
+    slots = workshop.slots()
     total = sum(rendition.timeline.chunk_count for rendition in own)
     done = 0
     for rendition in own:
         for chunk in range(rendition.timeline.chunk_count):
             if not _is_there(rendition, chunk, bench.store):
-                with workshop.slots().background(report.cancel):
+                with slots.background(report.cancel) as slot:
+                    watch = Watch(
+                        nice=workshop.BACKGROUND_NICE,
+                        gives_way=partial(slots.must_give_way, slot),
+                        cancel=report.cancel,
+                    )
                     if isinstance(rendition, Rung):
                         make_video_chunk(plan, [rendition], chunk, bench, watch)
                     else:
