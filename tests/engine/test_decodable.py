@@ -25,7 +25,7 @@ Clip = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def encoded(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    source = clip(size=(256, 144), rate=25, duration_s=20)
+    source = clip(size=(256, 144), rate=25, duration_s=36)
     return finish(source, tmp_path_factory.mktemp("encoded"), Settings(rungs=(144,), copy=False))
 
 
@@ -56,11 +56,11 @@ def test_what_is_whole_decodes(which: str, request: pytest.FixtureRequest, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("number", [0, 2, -1])
+@pytest.mark.parametrize("number", [0, 6, -1])
 def test_a_keyframe_of_garbage_is_found_and_its_chunk_named(
     encoded: Finished, tmp_path: Path, number: int
 ) -> None:
-    """In whatever segment; 0 and -1 are decoded as a whole, too."""
+    """Behind a joint; 0 and -1 are decoded as a whole."""
     rung, chance = encoded.plan.rungs[0], random.Random(number)
     number %= rung.timeline.segment_count
     store = Changed(encoded, tmp_path / "changed")
@@ -137,7 +137,7 @@ def test_nobody_waits_for_what_is_cancelled(encoded: Finished, tmp_path: Path) -
 def test_a_segment_that_is_missing_is_no_damage(encoded: Finished, tmp_path: Path) -> None:
     rung = encoded.plan.rungs[0]
     store = Changed(encoded, tmp_path / "changed")
-    store.delete(rung.segment_name(1))
+    store.delete(rung.segment_name(4))
     with pytest.raises(FileNotFoundError):
         undecodable_chunks(
             encoded.plan, rung, store, range(2), ffmpeg=toolchain().ffmpeg.path, scratch=tmp_path
@@ -150,9 +150,11 @@ def test_each_rung_is_decoded_at_its_ends_and_at_joints_of_its_own(encoded: Fini
     )
     chosen = {rendition.name: sample_of(plan, rendition).whole for rendition in plan.renditions}
     seen: set[int] = set()
-    for rung in plan.rungs:
+    for rung in plan.rungs[:-1]:
         segments, last = chosen[rung.name], rung.timeline.segment_count - 1
-        assert sample_of(plan, rung).keyframes == set(range(last + 1)) - segments
+        keyframes = sample_of(plan, rung).keyframes
+        assert set(rung.timeline.chunks[:-1]) <= segments | keyframes
+        assert not segments & keyframes
         assert {0, last} <= segments
         beside = segments - {0, last}
         joints = {first for first in rung.timeline.chunks[1:-1] if {first - 1, first} <= segments}
@@ -163,6 +165,18 @@ def test_each_rung_is_decoded_at_its_ends_and_at_joints_of_its_own(encoded: Fini
     track = plan.audio[0]
     joints = {number for first in track.timeline.chunks[1:-1] for number in (first - 1, first)}
     assert joints < chosen[track.name]
+
+
+@pytest.mark.parametrize(("rungs", "every"), [((1080, 720, 480, 360), 1), ((720, 480, 360), 3), ((360,), 15)])
+def test_in_the_smallest_rung_joints_are_decoded_for_a_fifteenth_of_all_pixels(
+    rungs: tuple[int, ...], every: int
+) -> None:
+    size = {1080: (1920, 1080), 720: (1280, 720), 360: (640, 360)}[rungs[0]]
+    plan = make_plan(film(duration_s=1200, size=size), Settings(copy=False, rungs=rungs), "b")
+    smallest = plan.rungs[-1]
+    joints = smallest.timeline.chunks[1:-1:every]
+    ends = {0, smallest.timeline.segment_count - 1}
+    assert sample_of(plan, smallest).whole == ends | {n for joint in joints for n in (joint - 1, joint)}
 
 
 def test_a_copy_that_is_the_only_rung_is_decoded_as_a_whole(copied: Finished) -> None:

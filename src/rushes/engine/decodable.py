@@ -1,9 +1,10 @@
 """Whether the samples of a finished rendition decode: headers may be right above a picture that is none.
 
-To decode all of a ladder is 13 % of its encode's CPU; 3 % are allowed (benchmarks/bench_verify.py). So the keyframe of
-every segment is decoded, by which every joint begins, and as a whole the first and last segments and one joint in
-`JOINT_EVERY`, in each rung another, the smallest first. That the rest is as its encoder wrote it, and so as its run
-was judged, is known by checksums (`assembly.Made`).
+To decode all of a ladder is 13 % of its encode's CPU; 3 % are allowed (benchmarks/bench_verify.py). So both sides of
+every joint are decoded in the smallest rung of each codec, where that is a small part of the ladder, and in the others
+of one joint in `JOINT_EVERY`, in each of another; the first and last segments of all; and the keyframe after every
+other joint, and of one segment in `SAMPLED_EVERY`. That the rest is as its encoder wrote it, and so as its run was
+judged, is known by checksums (`assembly.Made`).
 
 Of a copy every packet has been decoded by who encoded the rungs beside it: where they had nothing to complain of, some
 keyframes are enough, to see that they fit its init segment. A copy that is the only rung was decoded by nobody: it is,
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
+from math import ceil
 from pathlib import Path
 
 from .cmaf import MalformedBoxes
@@ -38,7 +40,10 @@ from .timeline import Timeline
 
 #: Chunks of a rung from one joint that is decoded on both sides to the next.
 JOINT_EVERY = 32
-#: Of segments of sound that are neither first, last nor beside a joint; a chunk has eight.
+#: Of all encoded pixels those of the smallest rung that are decoded for its joints, at most: less than 1 % of the CPU.
+_SMALLEST_SHARE = Fraction(1, 15)
+#: Of segments that are neither first, last nor beside a joint: of sound, of which a chunk has eight, the whole, of
+#: pictures the keyframe.
 SAMPLED_EVERY = 4
 #: One run of ffmpeg decodes at most this much: it is cancelled, and its slot changes hands, soon enough.
 RUN_S = Fraction(600)
@@ -77,12 +82,27 @@ def sample_of(plan: Plan, rendition: Rung | AudioTrack, *, clean_source: bool = 
     copied = rendition.method == "copy"
     if copied and not plan.encoded_rungs:
         return Sample(whole=every, keyframes=frozenset())
-    rungs = len(plan.rungs)
-    begin = (rungs - 1 - plan.rungs.index(rendition)) * JOINT_EVERY // rungs
-    chosen = frozenset({0, last, *(number for joint in joints[begin::JOINT_EVERY] for number in joint)})
+    chosen = frozenset(
+        {0, last, *(number for joint in _sampled(joints, plan, rendition) for number in joint)}
+    )
     if copied and clean_source:
         return Sample(whole=frozenset(), keyframes=chosen)
-    return Sample(whole=chosen, keyframes=every - chosen)
+    if copied:
+        return Sample(whole=chosen, keyframes=every - chosen)
+    keyframes = frozenset({*timeline.chunks[1:-1], *range(0, last, SAMPLED_EVERY)})
+    return Sample(whole=chosen, keyframes=keyframes - chosen)
+
+
+def _sampled(joints: list[tuple[int, int]], plan: Plan, rung: Rung) -> list[tuple[int, int]]:
+    beside = [other for other in plan.encoded_rungs if other.codec == rung.codec]
+    if rung in beside and rung == min(beside, key=_pixels):
+        return joints[:: ceil(Fraction(_pixels(rung), sum(map(_pixels, beside))) / _SMALLEST_SHARE)]
+    begin = (len(plan.rungs) - 1 - plan.rungs.index(rung)) * JOINT_EVERY // len(plan.rungs)
+    return joints[begin::JOINT_EVERY]
+
+
+def _pixels(rung: Rung) -> int:
+    return rung.width * rung.height
 
 
 def undecodable_chunks(

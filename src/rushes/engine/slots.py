@@ -99,7 +99,7 @@ class Slots:
     def must_give_way(self, name: str) -> bool:
         """Whether what is done in the background slot of that name had better pause: urgent work is done beside it.
 
-        A low priority alone gives a fifth of two cores away, for the kernel evens its queues out now and then.
+        At nice 10 it still takes a fifth of two cores, measured.
         """
         return name in self._giving_way and _is_locked(self._urgent_work)
 
