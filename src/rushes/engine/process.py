@@ -27,8 +27,9 @@ from rushes.engine.outcome import (
     ScratchGone,
     raise_for_outcome,
 )
+from rushes.engine.overruns import OutputWatch, stop_beyond
 from rushes.engine.progress import Progress, ProgressParser
-from rushes.engine.scratch import folder_bytes, scratch_folder, sweep_scratch
+from rushes.engine.scratch import scratch_folder, sweep_scratch
 
 __all__ = [
     "INPUT_GUARDS",
@@ -158,14 +159,14 @@ class FfmpegRun:
     def _pump(self, child: Child) -> Finished:
         progress = ProgressParser()
         stdout, stderr = LineSplitter(), LineSplitter()
-        output = _OutputWatch(self._scratch, self._limits.output_bytes)
+        output = OutputWatch(self._scratch, self._limits.output_bytes)
         while not child.finished:
             for pipe, block in child.read(self._way.tick_s):
                 if pipe == "stdout":
                     self._report(progress, stdout.feed(block))
                 else:
                     self._say(stderr.feed(block))
-            _stop_beyond(child, self._limits)
+            stop_beyond(child, self._limits)
             output.stop_beyond(child)
             self._way.look(child)
         self._say(stderr.end())
@@ -283,29 +284,5 @@ def _stdout_blocks(child: Child, limits: Limits, tail: StderrTail) -> Iterator[b
                 child.stop(LimitExceeded("output", limits.output_bytes, size))
             else:
                 yield block
-        _stop_beyond(child, limits)
+        stop_beyond(child, limits)
     tail.extend(stderr.end())
-
-
-def _stop_beyond(child: Child, limits: Limits) -> None:
-    if child.wall_s > limits.wall_s:
-        child.stop(LimitExceeded("wall", limits.wall_s, child.wall_s))
-    if child.rss_bytes > limits.memory_bytes:
-        child.stop(LimitExceeded("memory", limits.memory_bytes, child.rss_bytes))
-
-
-class _OutputWatch:
-    """The kernel limits each file; this limits all files of a run together, looked at once a tick."""
-
-    def __init__(self, scratch: Path, output_bytes: int) -> None:
-        self._scratch, self._output_bytes = scratch, output_bytes
-        self._bytes_before = folder_bytes(scratch)
-        self._look_at_s = 0.0
-
-    def stop_beyond(self, child: Child) -> None:
-        if child.wall_s < self._look_at_s:
-            return
-        self._look_at_s = child.wall_s + 0.25
-        written = folder_bytes(self._scratch) - self._bytes_before
-        if written > self._output_bytes:
-            child.stop(LimitExceeded("output", self._output_bytes, written))
