@@ -167,12 +167,23 @@ def test_each_rung_is_decoded_at_its_ends_and_at_joints_of_its_own(encoded: Fini
     assert joints < chosen[track.name]
 
 
-@pytest.mark.parametrize(("rungs", "every"), [((1080, 720, 480, 360), 1), ((720, 480, 360), 3), ((360,), 15)])
-def test_in_the_smallest_rung_joints_are_decoded_for_a_fifteenth_of_all_pixels(
-    rungs: tuple[int, ...], every: int
+@pytest.mark.parametrize(
+    ("rungs", "duration_s", "every"),
+    [
+        ((1080, 720, 480, 360), 60, 1),
+        ((1080, 720, 480, 360), 1200, 1),
+        ((720, 480, 360), 60, 3),
+        ((720, 480, 360), 1200, 1),
+        ((360,), 60, 15),
+        ((360,), 1200, 7),
+        ((720, 480, 360), 20, 100),
+    ],
+)
+def test_in_the_smallest_rung_joints_are_decoded_as_far_as_the_budget_goes(
+    rungs: tuple[int, ...], duration_s: int, every: int
 ) -> None:
     size = {1080: (1920, 1080), 720: (1280, 720), 360: (640, 360)}[rungs[0]]
-    plan = make_plan(film(duration_s=1200, size=size), Settings(copy=False, rungs=rungs), "b")
+    plan = make_plan(film(duration_s=duration_s, size=size), Settings(copy=False, rungs=rungs), "b")
     smallest = plan.rungs[-1]
     joints = smallest.timeline.chunks[1:-1:every]
     ends = {0, smallest.timeline.segment_count - 1}

@@ -1,10 +1,10 @@
 """Whether the samples of a finished rendition decode: headers may be right above a picture that is none.
 
-To decode all of a ladder is 13 % of its encode's CPU; 3 % are allowed (benchmarks/bench_verify.py). So both sides of
-every joint are decoded in the smallest rung of each codec, where that is a small part of the ladder, and in the others
-of one joint in `JOINT_EVERY`, in each of another; the first and last segments of all; and the keyframe after every
-other joint, and of one segment in `SAMPLED_EVERY`. That the rest is as its encoder wrote it, and so as its run was
-judged, is known by checksums (`assembly.Made`).
+To decode all of a ladder is 13 % of its encode's CPU; 3 % are allowed (benchmarks/bench_verify.py). So the first and
+last segments of every rung are decoded; both sides of every joint in the smallest rung of each codec, or of as many as
+`_WHOLE_SHARE` leaves room for, and in the others of one joint in `JOINT_EVERY`, in each of another; and the keyframe
+after every other joint, and of one segment in `SAMPLED_EVERY`. That the rest is as its encoder wrote it, and so as its
+run was judged, is known by checksums (`assembly.Made`).
 
 Of a copy every packet has been decoded by who encoded the rungs beside it: where they had nothing to complain of, some
 keyframes are enough, to see that they fit its init segment. A copy that is the only rung was decoded by nobody: it is,
@@ -40,8 +40,9 @@ from .timeline import Timeline
 
 #: Chunks of a rung from one joint that is decoded on both sides to the next.
 JOINT_EVERY = 32
-#: Of all encoded pixels those of the smallest rung that are decoded for its joints, at most: less than 1 % of the CPU.
-_SMALLEST_SHARE = Fraction(1, 15)
+#: Of a ladder's pixels those that are decoded at both ends of all rungs and at the joints of the smallest, at most, as
+#: far as the joints can help it: 2 % of the encode's CPU.
+_WHOLE_SHARE = Fraction(16, 100)
 #: Of segments that are neither first, last nor beside a joint: of sound, of which a chunk has eight, the whole, of
 #: pictures the keyframe.
 SAMPLED_EVERY = 4
@@ -96,9 +97,18 @@ def sample_of(plan: Plan, rendition: Rung | AudioTrack, *, clean_source: bool = 
 def _sampled(joints: list[tuple[int, int]], plan: Plan, rung: Rung) -> list[tuple[int, int]]:
     beside = [other for other in plan.encoded_rungs if other.codec == rung.codec]
     if rung in beside and rung == min(beside, key=_pixels):
-        return joints[:: ceil(Fraction(_pixels(rung), sum(map(_pixels, beside))) / _SMALLEST_SHARE)]
+        ends = _ends(rung.timeline)
+        left = _WHOLE_SHARE - ends
+        joined = Fraction(_pixels(rung), sum(map(_pixels, beside))) * (1 - ends)
+        return joints[:: max(1, ceil(joined / left))] if left > 0 else joints[:1]
     begin = (len(plan.rungs) - 1 - plan.rungs.index(rung)) * JOINT_EVERY // len(plan.rungs)
     return joints[begin::JOINT_EVERY]
+
+
+def _ends(timeline: Timeline) -> Fraction:
+    """The first and the last segment's part of the whole."""
+    ends = {0, timeline.segment_count - 1}
+    return sum(map(timeline.segment_duration_s, ends), Fraction(0)) / timeline.duration_s
 
 
 def _pixels(rung: Rung) -> int:
