@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +26,31 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
+PARENT = """
+import sys
+from pathlib import Path
+from rushes.engine.process import start
+run = start(sys.argv[2:], scratch=Path(sys.argv[1]), gives_way=lambda: True)
+print(run.pid, flush=True)
+run.wait()
+"""
+
+
 def run_of(scratch: Path, gives_way: Callable[[], bool], seconds: str = "600") -> FfmpegRun:
     argv = ffmpeg_argv(toolchain().ffmpeg.path, ["-t", seconds, *ENDLESS])
     return start(argv, scratch=scratch, gives_way=gives_way)
 
 
 def stands(run: FfmpegRun) -> bool:
-    return Path(f"/proc/{run.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return state(run.pid) == "T"
+
+
+def state(pid: int) -> str:
+    """As ps says it: T stands still, Z has ended; nothing where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -65,3 +85,14 @@ def test_one_that_stands_still_can_be_cancelled_in_order(scratch: Path) -> None:
         with pytest.raises(Cancelled):
             run.wait()
         assert time.monotonic() - began_s < DEADLINE_S
+
+
+def test_one_that_stands_still_dies_with_its_parent(scratch: Path) -> None:
+    argv = ffmpeg_argv(toolchain().ffmpeg.path, ENDLESS)
+    arguments = [sys.executable, "-c", PARENT, str(scratch), *argv]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        wait_until(lambda: state(pid) == "T")
+        parent.kill()
+        wait_until(lambda: state(pid) in ("", "Z"))

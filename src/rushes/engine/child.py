@@ -147,8 +147,9 @@ class Child:
         self.resume()  # one that is paused hears of it first when it goes on
 
     def pause(self) -> None:
-        """Stand still until `resume`; the kernel still ends it with its parent."""
-        self._signal(signal.SIGSTOP)
+        """Stand still until `resume`. Of Linux alone, where the kernel ends it with its parent all the same."""
+        if sys.platform == "linux":
+            self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Go on, where it stands still."""
