@@ -1,5 +1,6 @@
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -219,6 +220,24 @@ def test_two_background_slots_give_way_while_urgent_work_is_done(tmp_path: Path)
                 assert list(map(slots.must_give_way, names)) == [True, True, False]
             assert list(map(slots.must_give_way, names)) == [True, True, False]
         assert not any(map(slots.must_give_way, names))
+
+
+def test_who_is_stopped_as_he_looks_stops_nobody(tmp_path: Path) -> None:
+    slots = Slots(tmp_path, 2)
+    with (
+        (tmp_path / "urgent-works.lock").open("w") as stopped,
+        (tmp_path / "urgent-waits.lock").open("w") as too,
+    ):
+        for file in (stopped, too):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with slots.urgent(failing_after(DEADLINE_S)):
+            pass
+
+
+def test_whether_to_give_way_is_no_reason_to_fail(tmp_path: Path) -> None:
+    slots = Slots(tmp_path / "slots", 2)
+    shutil.rmtree(tmp_path / "slots")
+    assert not slots.must_give_way("cpu-0")
 
 
 def test_a_program_started_meanwhile_does_not_keep_the_slot(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ _QUEUE_POLL_S = (0.002, 0.1)  # of the others, from the first look to the later 
 #: An ffmpeg alone keeps so many cores busy, with a thread each for decoder, filters and encoder: beside urgent work as
 #: many background slots give way, however many there are.
 _GIVE_WAY = 2
+_MARK_TRIES = 100
 _CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -99,9 +100,11 @@ class Slots:
     def must_give_way(self, name: str) -> bool:
         """Whether what is done in the background slot of that name had better pause: urgent work is done beside it.
 
-        At nice 10 it still takes a fifth of two cores, measured.
+        At nice 10 it still takes a fifth of two cores, measured. Never raises: it is a courtesy.
         """
-        return name in self._giving_way and _is_locked(self._urgent_work)
+        with suppress(OSError):
+            return name in self._giving_way and _is_locked(self._urgent_work)
+        return False
 
     def _wait_for_slot(
         self, paths: tuple[Path, ...], cancel: threading.Event | None, *, may_take: Callable[[], bool]
@@ -164,10 +167,15 @@ def _try_lock(path: Path) -> int | None:
 
 @contextmanager
 def _marked(path: Path) -> Iterator[None]:
-    """Beside others who mark the same."""
+    """Beside others who mark the same. Without a mark where somebody was stopped in the moment in which he looked."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        for _ in range(_MARK_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.001)
         yield
     finally:
         _unlock(descriptor)

@@ -103,7 +103,7 @@ class TranscodeWorker(rq.Worker):
         """The first signal: what runs is given back."""
         self.asked_to_stop = True
         stopline.pull()
-        lastword.speak_later(self.kill_horse)
+        lastword.speak_later(self.end_horse)
         try:
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
         except RedisError:  # where it looks up its own state; the loop ends at the next look all the same
@@ -120,9 +120,13 @@ class TranscodeWorker(rq.Worker):
             except ChildProcessError:
                 return
             time.sleep(0.02)
-        if self.horse_pid:
+        self.end_horse()
+
+    def end_horse(self) -> None:
+        """Kill the process of the job. Where there is none, RQ's own way would kill our process group."""
+        if pid := self.horse_pid:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.horse_pid, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
 
 
 def make_worker(queues: list[str]) -> TranscodeWorker:
