@@ -100,7 +100,7 @@ def verify_samples(plan: Plan, store: FolderStore, folder: Path) -> None:
                     rendition,
                     store,
                     chunks,
-                    ffmpeg=toolchain().ffmpeg.path,
+                    tools=toolchain(),
                     scratch=Path(scratch),
                     clean_source=True,
                 )

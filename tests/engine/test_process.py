@@ -522,6 +522,18 @@ def test_a_watching_launcher_kills_its_group_when_it_is_orphaned(tmp_path: Path)
 # Tools
 
 
+def test_a_tool_that_nobody_needs_any_more_is_ended(tmp_path: Path) -> None:
+    cancel = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(
+            run_tool, ["sh", "-c", "touch begun; sleep 600"], scratch=tmp_path, cancel=cancel
+        )
+        wait_until((tmp_path / "begun").exists)
+        cancel.set()
+        with pytest.raises(Cancelled):
+            waiting.result(DEADLINE_S)
+
+
 def test_a_tool_returns_what_it_wrote_and_its_status() -> None:
     result = run_tool(["sh", "-c", "echo out; echo err >&2; exit 3"])
     assert (result.returncode, result.stdout, result.stderr) == (3, "out\n", "err")

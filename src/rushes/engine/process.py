@@ -225,13 +225,14 @@ def run_tool(
     nice: int = 0,
     scratch: Path | None = None,
     reads: Iterable[Path] = (),
+    cancel: threading.Event | None = None,
 ) -> ToolResult:
     """Run a short tool (ffprobe, `-version`) to its end and return what it said on stdout.
 
     In its sandbox it writes no file but below `scratch`, its working folder, and reads what `start` lets a run read.
     A status other than 0, or a crash, is for the caller to judge. Raises LimitExceeded past its time or when stdout is
     longer than `output_limit_bytes`, FfmpegInterrupted when a signal from elsewhere ended it, CannotRun when it is not
-    there or not for this machine.
+    there or not for this machine, and Cancelled within 0.25 s of `cancel`.
     """
     cpu_s = wall_limit_s * 4 if cpu_limit_s is None else cpu_limit_s
     limits = Limits(wall_s=wall_limit_s, cpu_s=cpu_s, output_bytes=output_limit_bytes, nice=nice)
@@ -239,7 +240,7 @@ def run_tool(
     tail = StderrTail()
     child = Child(argv, limits, cwd=scratch, reads=reads)
     try:
-        for block in _stdout_blocks(child, limits, tail):
+        for block in _stdout_blocks(child, limits, tail, cancel):
             blocks.append(block)
     finally:
         child.close()
@@ -271,7 +272,9 @@ def iter_tool_lines(
     raise_for_outcome(child, argv, limits, tail.lines)
 
 
-def _stdout_blocks(child: Child, limits: Limits, tail: StderrTail) -> Iterator[bytes]:
+def _stdout_blocks(
+    child: Child, limits: Limits, tail: StderrTail, cancel: threading.Event | None = None
+) -> Iterator[bytes]:
     stderr = LineSplitter()
     size = 0
     while not child.finished:
@@ -285,4 +288,6 @@ def _stdout_blocks(child: Child, limits: Limits, tail: StderrTail) -> Iterator[b
             else:
                 yield block
         stop_beyond(child, limits)
+        if cancel is not None and cancel.is_set():
+            child.stop(Cancelled("the run was cancelled"))
     tail.extend(stderr.end())

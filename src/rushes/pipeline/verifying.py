@@ -109,7 +109,7 @@ def _by_decoding(
             rendition,
             store,
             chunks,
-            ffmpeg=workshop.tools().ffmpeg.path,
+            tools=workshop.tools(),
             scratch=workshop.scratch(),
             clean_source=clean_source,
             cancel=report.cancel,
