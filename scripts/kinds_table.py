@@ -44,6 +44,9 @@ and compared with a plain decode of the file and with one ffmpeg process that en
   each may be the better.
 - *Grey*: how far mid-grey of HDR is from the reference chain (zscale, hable); at most 5 %.
 
+A figure is left out where there is nothing to measure: no picture or no sound, silence where it would be looked at,
+less than a fifth of a second of sound, no second chunk (so no seam), no HDR, or no mid-grey in it.
+
 | source | result | rungs | copied | sound | RSS | A/V start | A/V end | SSIM | seam | alike | grey |
 |---|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|
 """
@@ -67,7 +70,7 @@ def row(name: str, found: Result) -> str:
         f"**{found.state}**" + (f": {said}" if said else ""),
         " ".join(found.rungs),
         "yes" if found.copied else "",
-        str(found.audio or ""),
+        f"{found.audio or ''}{', silent' if found.silent else ''}",
         _figure(found.peak_rss_mb, "{:.0f}"),
         _figure(found.av_start_frames, "{:+.2f}"),
         _figure(found.av_end_frames, "{:+.2f}"),

@@ -26,7 +26,7 @@ from tests.proof.counter import Pictures, ssim
 from tests.proof.kinds import run_ffmpeg
 
 _MEASURED_LINES = 480  # of several rungs the largest up to here: the measure, not the machine, is the point
-_LONGEST_S = 60  # what is longer is encoded and not compared
+_LONGEST_S = 600  # what is longer is encoded and not compared
 _HZ = 48_000
 _AROUND_SEAM, _BESIDE_SEAM = 6, 30  # pictures on both sides
 # Linux hands the mark of what spawns on through vfork, so a bare interpreter spawns: it has little, and forks.
@@ -52,6 +52,7 @@ class Result:
     rungs: tuple[str, ...] = ()
     copied: bool = False  # the source itself is the top rung, by default
     audio: int = 0
+    silent: bool = False  # the first track, in the source
     warnings: tuple[str, ...] = ()
     peak_rss_mb: float | None = None
     av_start_frames: float | None = None
@@ -133,14 +134,14 @@ def _measured(found: Result, path: Path, plan: Plan, out: Path, folder: Path, le
     if plan.treatment is not None and plan.treatment.tone_mapped:
         found = replace(found, mid_grey_error=_mid_grey_error(path, plan, rung, ours, folder))
     if plan.audio and plan.grid is not None:
-        lag = _Lag(path, plan, out, folder)
+        lag = _Lag(path, plan, out, leading)
         start, end = (
             None
             if (sound := lag.of_sound(at_end)) is None
             else float(sound * plan.grid.rate) - lag.of_picture(ours[:count], theirs[:count], at_end)
             for at_end in (False, True)
         )
-        found = replace(found, av_start_frames=start, av_end_frames=end)
+        found = replace(found, silent=lag.silent, av_start_frames=start, av_end_frames=end)
     return found
 
 
@@ -217,29 +218,36 @@ class _Lag:
     """How late picture and sound are against a plain decode of the source, in seconds and frames."""
 
     _WINDOW_S, _REACH_S, _EDGE_S = 1.0, 0.25, 0.3
+    _SHORTEST_WINDOW_S, _SILENCE = 0.1, 1e-3
 
-    def __init__(self, path: Path, plan: Plan, out: Path, folder: Path) -> None:
+    def __init__(self, path: Path, plan: Plan, out: Path, leading: int) -> None:
         track = plan.audio[0]
         joined = out / "sound-joined.mp4"
         names = [track.init_name, *map(track.segment_name, range(track.timeline.segment_count))]
         joined.write_bytes(b"".join((out / name).read_bytes() for name in names))
         self._ours = _samples(["-i", str(joined), "-map", "0:a:0"])
         # On the original's own clock, not on that of a copy that we made.
-        origin_s = _first_picture_s(path) - ((plan.first_picture_s or Fraction(0)) - plan.origin_s)
+        origin_s = _first_picture_s(path, leading) - ((plan.first_picture_s or Fraction(0)) - plan.origin_s)
         resampled = f"aresample={_HZ}:async=1:min_hard_comp=0.015:first_pts={round(origin_s * _HZ)}"
         self._theirs = _samples(["-copyts", "-i", str(path), "-map", "0:a:0", "-af", resampled])
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is to be heard in the source."""
+        return len(self._theirs) == 0 or float(np.abs(self._theirs).max()) < self._SILENCE
+
     def of_sound(self, at_end: bool) -> Fraction | None:
-        """Positive: late. None where there is no sound to compare."""
+        """Positive: late. None where there is no sound to compare, or less than a fifth of a second."""
         total = min(len(self._ours), len(self._theirs))
-        window, reach, edge = (round(s * _HZ) for s in (self._WINDOW_S, self._REACH_S, self._EDGE_S))
-        window = min(window, total - 2 * edge - 2 * reach)
-        if window < _HZ // 10:
+        # What lasts a second is not left without a figure: less of it is held against less.
+        edge, reach = min(round(self._EDGE_S * _HZ), total // 10), min(round(self._REACH_S * _HZ), total // 8)
+        window = min(round(self._WINDOW_S * _HZ), total - 2 * edge - 2 * reach)
+        if window < round(self._SHORTEST_WINDOW_S * _HZ):
             return None
         first = total - edge - reach - window if at_end else edge + reach
         theirs = self._theirs[first : first + window]
         ours = self._ours[first - reach : first + window + reach]
-        if np.abs(theirs).max() < 1e-3:
+        if np.abs(theirs).max() < self._SILENCE:
             return None
         length = 1 << (len(ours) + len(theirs)).bit_length()
         product = np.fft.rfft(ours, length) * np.conj(np.fft.rfft(theirs, length))
@@ -266,11 +274,12 @@ def _samples(arguments: Sequence[str]) -> NDArray[np.float32]:
     return np.frombuffer(raw, dtype="<f4")
 
 
-def _first_picture_s(path: Path) -> Fraction:
-    """When ffmpeg shows the first picture that it decodes, on the file's own clock."""
+def _first_picture_s(path: Path, leading: int) -> Fraction:
+    """When ffmpeg shows the first picture that it decodes, on the file's own clock; of those behind `leading`."""
     rows = run_ffmpeg(
         [
             *("-copyts", "-i", str(path), "-map", "0:V:0", "-fps_mode", "passthrough", "-frames:v", "1"),
+            *("-vf", f"select=gte(n\\,{leading})"),
             *("-s", "16x16", "-enc_time_base", "1:90000", "-f", "framecrc", "-"),
         ]
     ).decode()
