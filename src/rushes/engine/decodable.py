@@ -36,7 +36,7 @@ JOINT_EVERY = 32
 #: Of segments that are neither first, last nor beside a joint: of sound, of which a chunk has eight, the whole, of
 #: pictures the keyframe.
 SAMPLED_EVERY = 4
-#: One run of ffmpeg decodes at most this much: it is cancelled, and its slot changes hands, soon enough.
+#: At most this much is decoded in one run: it is cancelled, and its slot changes hands, soon enough.
 RUN_S = Fraction(600)
 _CONCEALED = re.compile(r"\[h264 @ 0x[0-9a-f]+\] \[info\] concealing ")
 # In ffmpeg's progress, or ffprobe's answer.
@@ -47,7 +47,7 @@ _SLOWEST = 8  # seconds for a second of 8K at 60 fps
 
 
 def runs(timeline: Timeline) -> Iterator[range]:
-    """The chunks of a time line in runs that one ffmpeg decodes."""
+    """The chunks of a time line in runs that are decoded in one go each."""
     starts = [timeline.start_s(timeline.chunks[chunk]) // RUN_S for chunk in range(timeline.chunk_count)]
     for _, chunks in groupby(range(timeline.chunk_count), starts.__getitem__):
         numbers = list(chunks)
