@@ -106,8 +106,8 @@ ifdef ARGS
 	@RUSHES_TEST_DATABASE=postgres $(PYTHON) -m pytest -m databases $(ARGS) \
 		|| [ $$? = 5 ] # 5: ARGS chose tests of which none needs a database
 else
-	@$(PYTHON) -m pytest --ignore=tests/contract --ignore=tests/e2e $(AT_ONCE)
-	@$(PYTHON) -m pytest tests/e2e # alone: how soon a browser plays is asserted, and beside it encoders would run
+	@$(PYTHON) -m pytest -m "not alone" --ignore=tests/contract $(AT_ONCE)
+	@$(PYTHON) -m pytest -m alone
 	@$(PYTHON) -m pytest $(CONTRACT)
 	@echo "The tests marked \"databases\" again, on Postgres:"
 	@RUSHES_TEST_DATABASE=postgres $(PYTHON) -m pytest -m databases $(AT_ONCE) $(DATABASE_TESTS)

@@ -105,6 +105,7 @@ def test_a_player_plays_a_film_with_surround(page: Page, tmp_path: Path, path: s
         assert_played_whole(page, served)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("path", EVERY_PLAYER)
 def test_a_seek_far_ahead_of_the_encoder_plays_within_seconds(
     page: Page, clip: Callable[..., Path], tmp_path: Path, path: str
